@@ -1,0 +1,185 @@
+"""A product of reads, summed: found here, and printed as the BLAS call that it is.
+
+Two operands that share summed axes are `x @ W.T` where each side has at most one axis of its own,
+a stack of such products where they share kept axes too, `np.tensordot` where there are more; three
+operands go to `np.einsum`. What depends on no axis (a mean's 1/N) is a factor outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from graphnn.expression.algebra import join_product, split_product
+from graphnn.expression.tree import Expr, apply, postorder, sym
+
+from codegen.body import Text, body_text
+from codegen.spelling import ATOM, PRODUCT
+from codegen.views import Space, View, aligned, is_float, whole
+
+VALUE = "_value"
+
+
+@dataclass(frozen=True)
+class Value:
+    """A computed array: its text and the axes of its dimensions."""
+
+    text: Text
+    axes: tuple[str, ...]
+
+    @property
+    def view(self) -> View:
+        """The value as an operand of something else."""
+        return View(
+            self.text.text,
+            tuple((":", axis) for axis in self.axes),
+            "",
+            self.text.binding,
+            literal=self.text.weak,
+        )
+
+
+def axes_in(space: Space, e: Expr, views: Mapping[str, View]) -> list[str]:
+    """The axes on which a part of a body depends, in the formula's order."""
+    inside_extents = {n.args[0] for n in postorder(e) if n.head == "extent"}
+    used: set[str] = set()
+    for node in postorder(e):
+        if node.head == "sym":
+            name = node.args[0]
+            if name in views:
+                used |= set(views[name].axes)
+            elif node not in inside_extents or _stands_alone(e, node):
+                used.add(name)
+    return [a for a in space.formula.extents if a in used and a not in space.loops]
+
+
+def _stands_alone(e: Expr, leaf: Expr) -> bool:
+    """Whether an axis occurs other than in `extent(axis)`."""
+    return e is leaf or any(
+        leaf in node.args for node in postorder(e) if node.head not in ("extent", "num", "sym")
+    )
+
+
+def summed(
+    space: Space,
+    body: Expr,
+    views: Mapping[str, View],
+    reduced: Sequence[str],
+    out: Sequence[str],
+    dtype: str,
+) -> Value:
+    """`Σ_reduced body`, its axes in the order of `out` where a product can choose.
+
+    The sum of one operand is `x.sum(axis=…)`; a body that is no product is one operand.
+    """
+    product = split_product(body)
+    varying = [e for e in product.factors if axes_in(space, e, views)]
+    scalars = [e for e in product.factors if not axes_in(space, e, views)]
+    divisors, coefficient = product.divisors, product.coefficient
+    if any(axes_in(space, e, views) for e in divisors) or not _shares(space, varying, views):
+        varying, scalars, divisors, coefficient = [body], [], (), 1
+    covered = {a for e in varying for a in axes_in(space, e, views)}
+    scalars += [apply("extent", sym(a)) for a in reduced if a not in covered]
+    if not covered:
+        whole_body = join_product(coefficient, [*varying, *scalars], divisors)
+        return Value(body_text(space, whole_body, views, (), dtype), ())
+    operands = [_operand(space, e, views, dtype) for e in varying]
+    value = _contract(space, operands, [a for a in reduced if a in covered], out)
+    if coefficient == 1 and not scalars and not divisors:
+        return value
+    scaled = join_product(coefficient, [sym(VALUE), *scalars], divisors)
+    named = {**views, VALUE: replace(value.view, dtype=dtype)}
+    return Value(body_text(space, scaled, named, value.axes, dtype), value.axes)
+
+
+def is_contraction(
+    space: Space, body: Expr, views: Mapping[str, View], reduced: Sequence[str]
+) -> bool:
+    """Whether the sum over `reduced` is a product of several operands."""
+    product = split_product(body)
+    varying = [e for e in product.factors if axes_in(space, e, views)]
+    return (
+        len(varying) > 1
+        and any(a in axes_in(space, e, views) for e in varying for a in reduced)
+        and not any(axes_in(space, e, views) for e in product.divisors)
+    )
+
+
+def _shares(space: Space, factors: Sequence[Expr], views: Mapping[str, View]) -> bool:
+    """Whether a product of these factors is more than an element-wise one."""
+    groups = [set(axes_in(space, e, views)) for e in factors]
+    return len(groups) <= 2 or any(group != groups[0] for group in groups)
+
+
+def _operand(space: Space, e: Expr, views: Mapping[str, View], dtype: str) -> View:
+    """A factor as an operand: a read's view, or a variable that holds what it computes."""
+    if e.head == "sym" and e.args[0] in views:
+        view = views[e.args[0]]
+        if view.dtype == dtype or is_float(view.dtype):
+            return view
+    order = axes_in(space, e, views)
+    text = body_text(space, e, views, order, dtype)
+    return whole(space.keep(text.text), order, dtype)
+
+
+def _contract(
+    space: Space, operands: Sequence[View], reduced: Sequence[str], out: Sequence[str]
+) -> Value:
+    if len(operands) == 1:
+        return _sum(operands[0], reduced)
+    if len(operands) > 2:
+        return _einsum(operands, reduced, out)
+    a, b = (_sum_own(x, y, reduced) for x, y in (operands, operands[::-1]))
+    first = next((axis for axis in out if (axis in a.axes) != (axis in b.axes)), None)
+    if first in b.axes:
+        a, b = b, a
+    shared = [axis for axis in a.axes if axis in b.axes]
+    inner = [axis for axis in shared if axis in reduced]
+    batch = [axis for axis in out if axis in shared]
+    left = [axis for axis in a.axes if axis not in shared]
+    right = [axis for axis in b.axes if axis not in shared]
+    single = len(inner) == 1 and max(len(left), len(right)) <= 1
+    if single and (not batch or len(left) == len(right) == 1):
+        text = f"{aligned(a, batch + left + inner)[0]} @ {aligned(b, batch + inner + right)[0]}"
+        return Value(Text(text, PRODUCT), (*batch, *left, *right))
+    if inner and not batch:
+        places = [[x.axes.index(axis) for axis in inner] for x in (a, b)]
+        texts = [aligned(x, x.axes)[0] for x in (a, b)]
+        text = f"np.tensordot({texts[0]}, {texts[1]}, axes=({places[0]}, {places[1]}))"
+        return Value(Text(text, ATOM), (*left, *right))
+    return _einsum((a, b), reduced, out)
+
+
+def _sum(a: View, reduced: Sequence[str]) -> Value:
+    places = [k for k, axis in enumerate(a.axes) if axis in reduced]
+    kept = tuple(axis for axis in a.axes if axis not in reduced)
+    text, binding = aligned(a, a.axes)
+    if not places:
+        return Value(Text(text, binding), kept)
+    return Value(Text(summation(text, places, len(a.axes)), ATOM), kept)
+
+
+def summation(text: str, places: Sequence[int], rank: int, function: str = "sum") -> str:
+    """`x.sum(axis=…)`; the axis is left out where all are summed."""
+    if len(places) == rank:
+        return f"{text}.{function}()"
+    axis = str(places[0]) if len(places) == 1 else f"({', '.join(map(str, places))})"
+    return f"{text}.{function}(axis={axis})"
+
+
+def _sum_own(a: View, b: View, reduced: Sequence[str]) -> View:
+    """An operand without the summed axes that it alone has."""
+    own = [axis for axis in a.axes if axis in reduced and axis not in b.axes]
+    return _sum(a, own).view if own else a
+
+
+def _einsum(operands: Sequence[View], reduced: Sequence[str], out: Sequence[str]) -> Value:
+    axes = list(dict.fromkeys(axis for view in operands for axis in view.axes))
+    letter = {axis: chr(ord("a") + k) for k, axis in enumerate(axes)}
+    kept = tuple(axis for axis in out if axis in axes)
+    groups = ",".join("".join(letter[a] for a in view.axes) for view in operands)
+    output = "".join(letter[a] for a in kept)
+    texts = ", ".join(aligned(view, view.axes)[0] for view in operands)
+    optimize = ", optimize=True" if len(operands) > 2 else ""
+    text = f'np.einsum("{groups}->{output}", {texts}{optimize})'
+    return Value(Text(text, ATOM), kept)

@@ -1,0 +1,274 @@
+"""The parts of an emitted module that are the same in every one: helpers, binding, self-check.
+
+They are text, not imported code: an emitted file stands alone. A helper is emitted where some
+kernel calls it.
+"""
+
+from __future__ import annotations
+
+HELPERS = {
+    "padded": '''
+def padded(a, widths, value=0):
+    """A copy of `a` with `value` around it: (before, after) for each dimension."""
+    out = np.full([n + sum(w) for n, w in zip(a.shape, widths)], value, a.dtype)
+    out[tuple(slice(w[0], w[0] + n) for n, w in zip(a.shape, widths))] = a
+    return out
+''',
+    "view": '''
+def view(a, start, shape, steps):
+    """`a` under another index, nothing copied: element q is a[start + q[0]*steps[0] + ...]."""
+    if 0 in shape:
+        return np.zeros(shape, a.dtype)
+    for d, n in enumerate(a.shape):
+        reach = [(size - 1) * step[d] for size, step in zip(shape, steps)]
+        low = start[d] + sum(r for r in reach if r < 0)
+        high = start[d] + sum(r for r in reach if r > 0)
+        if low < 0 or high >= n:
+            raise IndexError(f"positions {low} to {high} leave a dimension of size {n}")
+    strides = [sum(s * t for s, t in zip(a.strides, step)) for step in steps]
+    first = a[tuple(slice(s, None) for s in start)]
+    return np.lib.stride_tricks.as_strided(first, shape, strides)
+''',
+    "rows": '''
+def rows(labels, size):
+    """The labels, each checked to be a row of a table of `size` rows."""
+    labels = np.asarray(labels)
+    wrong = (labels < 0) | (labels >= size)
+    if wrong.any():
+        raise IndexError(
+            f"label {labels[wrong].flat[0]} is out of range: the table has {size} rows"
+        )
+    return labels
+''',
+}
+
+BINDING = '''
+class InputError(ValueError):
+    """What was given does not fit; `kind` is "missing", "shape" or "dtype"."""
+
+    def __init__(self, kind, message):
+        super().__init__(message)
+        self.kind = kind
+
+
+def expected():
+    """All leaves with their shapes, for messages."""
+    return ", ".join(f"{name} {shown}" for name, (_, _, _, shown) in LEAVES.items())
+
+
+def convert(name, value):
+    """What was given for a leaf, as an array of the leaf's dtype."""
+    if not isinstance(value, (np.ndarray, np.generic)) and hasattr(value, "numerator"):
+        value = float(value) if LEAVES[name][1] != "int64" or value % 1 else int(value)
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiub":
+        raise InputError("dtype", f"{name} takes real numbers; {array.dtype} was given")
+    dtype = DTYPES()[LEAVES[name][1]]
+    if dtype is np.int64 and array.dtype.kind == "f" and np.any(array != np.floor(array)):
+        raise InputError("dtype", f"{name} takes integers; an array with fractions was given")
+    return array.astype(dtype, copy=False)
+
+
+def named_arrays(names, arrays, named):
+    """Arrays by name, whether they were given by name or by position in the order of `names`."""
+    if len(arrays) > len(names):
+        raise InputError("missing", f"{len(arrays)} arrays for {len(names)} leaves: {expected()}")
+    given = dict(zip(names, arrays))
+    for name, value in named.items():
+        if name not in names:
+            raise InputError("missing", f"there is no leaf called {name}; leaves: {expected()}")
+        if name in given:
+            raise InputError("missing", f"{name} was given twice: by position and by name")
+        given[name] = value
+    return given
+
+
+def bind(needed, sizes, given):
+    """The arrays called `needed`, then the sizes called `sizes`; every shape is checked."""
+    missing = [name for name in needed if name not in given]
+    if missing:
+        raise InputError("missing", f"no value for {', '.join(missing)}; leaves: {expected()}")
+    arrays = [convert(name, given[name]) for name in needed]
+    known, owner = {}, {}
+    for name, array in zip(needed, arrays):
+        _, _, shape, shown = LEAVES[name]
+        if array.ndim != len(shape):
+            raise InputError(
+                "shape", f"{name} has shape {shown}; an array of shape {array.shape} was given"
+            )
+        for size, number in zip(shape, array.shape):
+            if isinstance(size, str):
+                if known.setdefault(size, number) != number:
+                    raise InputError(
+                        "shape",
+                        f"{name} has shape {shown}; the dimension {size} is {known[size]} "
+                        f"in {owner[size]}, here it is {number}",
+                    )
+                owner.setdefault(size, name)
+    for name, array in zip(needed, arrays):
+        shape = [
+            known[s] if isinstance(s, str) else s(known) if callable(s) else s
+            for s in LEAVES[name][2]
+        ]
+        if array.shape != tuple(shape):
+            raise InputError(
+                "shape",
+                f"{name} has shape {LEAVES[name][3]}; an array of shape {array.shape} was given",
+            )
+    return [*arrays, *(known[size] for size in sizes)]
+'''
+
+RANDOM = '''
+def random_leaves(rng, attempt):
+    """Random values of the declared shapes: standard normal at first, then between 0.1 and 0.9."""
+    leaves = {}
+    for name, (kind, dtype, shape, _) in LEAVES.items():
+        size = [
+            SIZES[s] if isinstance(s, str) else s(SIZES) if callable(s) else s for s in shape
+        ]
+        if dtype == "int64":
+            leaves[name] = rng.integers(0, BELOW.get(name, 2), size)
+        elif dtype == "bool":
+            leaves[name] = rng.random(size) < 0.5
+        elif attempt < 2:
+            spread = np.sqrt(max(size[-1], 1)) if kind == "parameter" and size else 1.0
+            leaves[name] = rng.standard_normal(size) / spread
+        else:
+            leaves[name] = rng.uniform(0.1, 0.9, size)
+    return leaves
+'''
+
+CHECK = '''
+def relative_error(name, direction, leaves, loss, gradient):
+    """How far the slope along a direction is from the gradient's; None at a kink."""
+    exact = float(np.sum(gradient * direction))
+    best, bends = np.inf, []
+    for step in (1e-4, 1e-5, 1e-6):
+        up, down = (
+            float(np.sum(loss_and_gradients(**{**leaves, name: leaves[name] + s * direction})[0]))
+            for s in (step, -step)
+        )
+        slope = (up - down) / (2 * step)
+        scale = max(abs(slope), abs(exact), 1e-4 * max(1.0, abs(loss)))
+        best = min(best, abs(slope - exact) / scale)
+        bends.append(abs(up - 2 * loss + down) / step / scale)
+        if best < 1e-8:
+            break
+    return None if best > TOLERANCE and min(bends) > 0.01 else best
+
+
+def check(seed=0):
+    """Compare the gradients with central differences of the forward pass, in float64.
+
+    On random inputs, along one random direction and sixteen single elements of each gradient.
+    Returns 0, or 1 where one is wrong by more than TOLERANCE relatively, away from kinks.
+    """
+    global {floats}
+    before = {floats}
+    {floats} = {doubles}
+    try:
+        rng = np.random.default_rng(seed)
+        for attempt in range(4):
+            leaves = random_leaves(rng, attempt)
+            loss, gradients = loss_and_gradients(**leaves)
+            if all(np.all(np.isfinite(a)) for a in (loss, *gradients.values())):
+                break
+        else:
+            print("not checked: the loss or a gradient is not finite on any random input tried")
+            return 1
+        worst, where, count, kinks = 0.0, "", 0, 0
+        for name, gradient in gradients.items():
+            directions = [rng.standard_normal(gradient.shape)]
+            for place in rng.permutation(gradient.size)[:16]:
+                directions.append(np.zeros(gradient.shape))
+                directions[-1].flat[place] = 1.0
+            for direction in directions:
+                error = relative_error(name, direction, leaves, float(np.sum(loss)), gradient)
+                count += 1
+                kinks += error is None
+                if error is not None and not error <= worst:
+                    worst, where = error, f" (gradient of {name})"
+        skipped = f", {kinks} skipped at kinks" if kinks else ""
+        print(f"largest relative error {worst:.1e}{where}: {count} directions{skipped}")
+        return 0 if worst <= TOLERANCE else 1
+    finally:
+        {floats} = before
+'''
+
+CHECK_FORWARD = '''
+def check(seed=0):
+    """Run the forward pass on random inputs; there is no single output to differentiate."""
+    outputs = forward(**random_leaves(np.random.default_rng(seed), 2))
+    shapes = ", ".join(f"{name} {value.shape}" for name, value in outputs.items())
+    print(f"no gradients to check; outputs: {shapes}")
+    return 0
+'''
+
+MODEL = '''
+class Model:
+    """The network with its parameters: `model = Model().init(0)`, then `model.step(…)`.
+
+    `parameters` maps names to arrays.
+    """
+
+    def __init__(self):
+        self.parameters = {}
+
+    def init(self, seed=0, initial=None):
+        """Draw the parameters: normal with the standard deviation in SPREAD, 0 for a bias.
+
+        SPREAD is 1/√(fan-in), the fan-in being what an output sums over. `initial` maps names to
+        values to take instead. Returns the model.
+        """
+        rng = np.random.default_rng(seed)
+        for name in SPREAD:
+            shape = LEAVES[name][2]
+            drawn = rng.standard_normal(shape) * SPREAD[name]
+            self.parameters[name] = convert(name, drawn)
+        for name, value in (initial or {}).items():
+            self._set(name, value)
+        return self
+
+    def _set(self, name, value):
+        if name not in SPREAD:
+            raise InputError("missing", f"there is no parameter {name}; there are: {', '.join(SPREAD)}")
+        array = convert(name, value)
+        if array.shape != tuple(LEAVES[name][2]):
+            raise InputError(
+                "shape",
+                f"{name} has shape {LEAVES[name][3]}; an array of shape {array.shape} was given",
+            )
+        self.parameters[name] = array.copy()
+
+    def _given(self, arrays, named):
+        if not self.parameters:
+            raise InputError("missing", "the model has no parameters yet; call init(seed) or load(path)")
+        inputs = [name for name in LEAVES if name not in SPREAD]
+        return {**self.parameters, **named_arrays(inputs, arrays, named)}
+
+    def forward(self, /, *arrays, **named):
+        """The outputs by name, for inputs given by name, or by position."""
+        return forward(**self._given(arrays, named))
+
+    def loss_and_gradients(self, /, *arrays, **named):
+        """The loss, and its gradient by each parameter."""
+        return loss_and_gradients(**self._given(arrays, named))
+
+    def step(self, /, *arrays, **named):
+        """Update every parameter once; returns the loss before the update."""
+        loss, updated = step(**self._given(arrays, named))
+        self.parameters.update(updated)
+        return loss
+
+    def save(self, path):
+        """Write the parameters to an npz file."""
+        with open(path, "wb") as file:
+            np.savez(file, **{f"parameter {name}": a for name, a in self.parameters.items()})
+
+    def load(self, path):
+        """Read the parameters of `save`; returns the model."""
+        with np.load(path, allow_pickle=False) as file:
+            for key in file.files:
+                self._set(key.removeprefix("parameter "), file[key])
+        return self
+'''

@@ -1,0 +1,1 @@
+"""The closed calculus of index formulas: an op is one formula, its derivatives are formulas."""

@@ -1,0 +1,1 @@
+"""Derivations: the chain rule, step by step, as data; and their printers."""

@@ -1,0 +1,246 @@
+"""`derive`: from a graph to the steps of its differentiation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from graphnn.derivation.backward import (
+    delta_steps,
+    is_scalar_network,
+    no_path,
+    scalar_local,
+    scalar_steps,
+)
+from graphnn.derivation.context import Context, make_context
+from graphnn.derivation.steps import Derivation, Side, Step
+from graphnn.derivation.values import scalar
+from graphnn.errors import GraphError
+from graphnn.expression.algebra import add, multiply
+from graphnn.expression.names import canonical, show
+from graphnn.expression.tree import Expr, apply, num, sym
+from graphnn.graph.graph import Graph, as_graph, resolve
+from graphnn.graph.handle import Handle
+from graphnn.graph.statements import Network, network
+
+MODES = ("reverse", "forward")
+
+
+def derive(
+    thing: Any,
+    wrt: str | Handle | Sequence[str | Handle] | None = None,
+    at: Mapping[str, Any] | None = None,
+    lr: float | Fraction | None = None,
+    cotangent: Any = None,
+    mode: str = "reverse",
+    detail: str = "paths",
+    assume: Sequence[str] = (),
+    index: bool = False,
+    digits: int = 3,
+) -> Derivation:
+    """The derivation of the gradients of a network's first output, step by step.
+
+    `wrt` names leaves or intermediate values (default: all parameters, else all leaves), `at`
+    gives every leaf a number (else the derivation stays in symbols), `lr` adds the update of each,
+    `cotangent` starts a tensor output (else a symbol z̄ does), `assume` states sums such as
+    `sum(y)=1`, `index` asks for index notation throughout.
+
+    >>> import graphnn as gnn
+    >>> x, w = gnn.input("x"), gnn.parameter("w")
+    >>> made = gnn.derive(gnn.name("L", w * x), at={"w": 2, "x": 3})
+    >>> made.gradients["w"].item()
+    3.0
+
+    Raises GraphError for an unknown name, mode or detail, and for values that contradict `assume`.
+    """
+    if mode not in MODES:
+        raise GraphError(f"there is no mode {mode!r}; one of {', '.join(MODES)}")
+    if not 1 <= digits <= 15:
+        raise GraphError(f"digits lie between 1 and 15; {digits} was given")
+    graph = as_graph(thing)
+    loss, handle = next(iter(graph.outputs.items()))
+    net = network(Graph({loss: handle}), detail)
+    loss = net.names[handle.node] if handle.node in net.names else loss
+    wanted = _wanted(graph, net, wrt)
+    given = {canonical(name): value for name, value in (at or {}).items()}
+    _check_given(net, given)
+    ctx = make_context(net, loss, wanted, given, assume, digits, cotangent)
+    steps = [*_missing(net, given), *_forward(ctx)]
+    if mode == "forward":
+        steps += _forward_mode(ctx)
+    else:
+        found = scalar_steps(ctx) if is_scalar_network(ctx) and not index else None
+        steps += delta_steps(ctx, index) if found is None else found
+    steps += [no_path(ctx, n) for n in wanted if n not in ctx.on_path and mode == "forward"]
+    if lr is not None:
+        steps += _updates(ctx, lr)
+    return Derivation(
+        loss,
+        wanted,
+        tuple(steps),
+        None if ctx.values is None else dict(ctx.values),
+        None if ctx.values is None else {n: _gradient(ctx, n) for n in wanted},
+        _final(steps, wanted, loss),
+        digits,
+        mode,
+    )
+
+
+def _gradient(ctx: Context, name: str) -> Any:
+    found = ctx.cotangents.get(name)
+    if found is None and ctx.values is not None:
+        return np.zeros(np.shape(ctx.values[name]))
+    return found
+
+
+def _wanted(graph: Graph, net: Network, wrt: Any) -> tuple[str, ...]:
+    if wrt is None:
+        own = [p.name for p in graph.parameters if p.name in net.nodes]
+        return tuple(str(n) for n in own) or net.leaves
+    names = [wrt] if isinstance(wrt, str | Handle) else list(wrt)
+    found = []
+    for w in names:
+        called = canonical(w) if isinstance(w, str) else net.names.get(w.node, w.name or "")
+        if called not in net.nodes:
+            resolve(graph, w)
+            raise GraphError(f"{called or w} is no value of the network; name it with gnn.name")
+        found.append(called)
+    return tuple(found)
+
+
+def _check_given(net: Network, given: Mapping[str, Any]) -> None:
+    for name in given:
+        if name in net.leaves:
+            continue
+        if name in net.nodes:
+            written = f"{show(name)} = {net.statement(name).written}"
+            raise GraphError(f"{name} is computed by the statement {written}; leave it out")
+        known = ", ".join(net.leaves)
+        raise GraphError(f"there is no {name} in the network; its leaves are {known}")
+
+
+def _missing(net: Network, given: Mapping[str, Any]) -> list[Step]:
+    missing = [name for name in net.leaves if name not in given]
+    if not given or not missing:
+        return []
+    names = ", ".join(show(name) for name in missing)
+    text = f"No value for {names}: the derivation is in symbols."
+    return [Step("remark", "", None, (), text)]
+
+
+def _forward(ctx: Context) -> list[Step]:
+    """One line a statement: as written, with numbers, the result."""
+    steps = []
+    for s in ctx.net.statements:
+        lhs: Expr = sym(s.name) if not s.index else apply("[]", sym(s.name), *s.index)
+        result = None if ctx.values is None else ctx.values[s.name]
+        shape = ctx.net.nodes[s.name].shape
+        from graphnn.calculus.definition import shape_text
+
+        steps.append(
+            Step(
+                "forward",
+                s.name,
+                lhs,
+                ctx.sides(s.written, result),
+                "",
+                s.reads,
+                "Forward",
+                shape_text(shape) if shape else "",
+                result,
+            )
+        )
+    return steps
+
+
+def _forward_mode(ctx: Context) -> list[Step]:
+    """Forward mode: one pass for each input, from the input outwards."""
+    if not is_scalar_network(ctx):
+        raise GraphError(
+            "forward mode is shown for networks of scalars: it needs one pass for each element"
+        )
+    steps: list[Step] = []
+    for name in ctx.wrt:
+        section = f"Forward mode: one pass for {show(name)}"
+        steps.append(
+            Step("seed", name, apply("∂", sym(name), sym(name)), (Side(num(1)),), section=section)
+        )
+        moved = {name: (num(1), ctx.number(num(1)))}
+        for s in ctx.path_statements:
+            reads = [r for r in ctx.operands(s) if r in moved]
+            if not reads:
+                continue
+            slopes = {r: scalar_local(ctx, s, r) for r in reads}
+            symbols = _sum([apply("·", apply("∂", sym(s.name), sym(r)), _tangent(r, name)) for r in reads])
+            total = add(*(multiply(slopes[r], _own_tangent(r, name)) for r in reads))
+            result = None
+            if ctx.values is not None:
+                result = sum(ctx.number(slopes[r]) * moved[r][1] for r in reads)
+                ctx.extra[str(apply("∂", sym(s.name), sym(name)))] = result
+            moved[s.name] = (total, result)
+            sides = [Side(symbols), *ctx.sides(total, result)]
+            steps.append(
+                Step("chain", s.name, apply("∂", sym(s.name), sym(name)), tuple(sides), "chain rule, outwards", tuple(reads), section, value=result)
+            )
+    return steps
+
+
+def _tangent(value: str, name: str) -> Expr:
+    return apply("∂", sym(value), sym(name))
+
+
+def _own_tangent(value: str, name: str) -> Expr:
+    return num(1) if value == name else _tangent(value, name)
+
+
+def _sum(parts: Sequence[Expr]) -> Expr:
+    made = parts[0]
+    for part in parts[1:]:
+        made = apply("+", made, part)
+    return made
+
+
+def _updates(ctx: Context, lr: float | Fraction) -> list[Step]:
+    """`w_next = w − lr·∂L/∂w` for every value that was asked for."""
+    rate = num(Fraction(repr(lr)) if isinstance(lr, float) else lr)
+    steps = []
+    for name in ctx.wrt:
+        gradient = apply("∂", sym(ctx.loss), sym(name))
+        written = apply("-", sym(name), apply("*", rate, gradient))
+        result = None
+        if ctx.values is not None:
+            result = np.asarray(ctx.values[name] - Fraction(rate.args[0]) * _exactly(_gradient(ctx, name)))
+            if scalar(result) is None:
+                result = np.asarray(result, dtype=np.float64)
+        steps.append(
+            Step(
+                "update",
+                name,
+                sym(f"{name}_next"),
+                ctx.sides(written, result),
+                "gradient descent",
+                (name,),
+                "Update",
+                value=result,
+            )
+        )
+    return steps
+
+
+def _exactly(x: Any) -> Any:
+    array = np.asarray(x, dtype=object)
+    return np.vectorize(lambda v: Fraction(float(v)), otypes=[object])(array)
+
+
+def _final(steps: Sequence[Step], wanted: Sequence[str], loss: str) -> dict[str, Expr]:
+    """The last symbolic side of each gradient's last line."""
+    found: dict[str, Expr] = {}
+    for step in steps:
+        if step.statement in wanted and step.kind in ("chain", "simplify", "accumulate"):
+            symbols = [s.expr for s in step.sides if s.kind == "symbols" and s.expr is not None]
+            if symbols:
+                found[step.statement] = symbols[-1]
+    return found

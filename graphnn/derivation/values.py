@@ -1,0 +1,371 @@
+"""Numbers for expressions: exact where they can be, and the text that shows them.
+
+`value` computes an expression over named values. Integers and fractions stay exact through
+rational operations; an index symbol becomes an axis of the result.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from graphnn.derivation.index_form import CALLS, call_body
+from graphnn.errors import GraphError
+from graphnn.expression.functions import FUNCTIONS
+from graphnn.expression.numerals import exact, numeral
+from graphnn.expression.tree import Expr, Number, apply, fold, num, postorder, sym
+from graphnn.graph.evaluate import function_value
+
+Array = npt.NDArray[Any]
+EXACT_SIZE = 64
+MAX_POINTS = 2_000_000
+SHOWN_SIZE = 4
+
+
+def exact_array(given: Any) -> Array:
+    """A value as an array of exact numbers where it is small, else of floats."""
+    array = np.asarray(given, dtype=object)
+    if array.size > EXACT_SIZE:
+        return np.asarray(given, dtype=np.float64)
+    made = np.empty(array.shape, dtype=object)
+    for place in np.ndindex(array.shape):
+        made[place] = _number(array[place])
+    return made
+
+
+def _number(x: Any) -> Number:
+    if isinstance(x, Fraction):
+        return x.numerator if x.denominator == 1 else x
+    if isinstance(x, bool | int | np.integer):
+        return int(x)
+    number = float(x)
+    if math.isfinite(number):
+        short = Fraction(repr(number))
+        if short.denominator <= 10**6:
+            return short.numerator if short.denominator == 1 else short
+    return number
+
+
+class _Axes:
+    """Where each index symbol lies, and how far it runs."""
+
+    def __init__(
+        self, symbols: Sequence[Expr], extents: Mapping[Expr, int], free: frozenset[Expr]
+    ) -> None:
+        self.free = free
+        self.place = {s: k for k, s in enumerate(symbols)}
+        self.extents = extents
+        self.rank = len(symbols)
+
+    def positions(self, s: Expr) -> Array:
+        shape = [-1 if k == self.place[s] else 1 for k in range(self.rank)]
+        return np.arange(self.extents[s]).reshape(shape)
+
+
+def value(
+    e: Expr,
+    env: Mapping[str, Any],
+    free: Sequence[Expr] = (),
+    extents: Mapping[Expr, int] | None = None,
+) -> Array:
+    """The value of an expression over named arrays; `free` index symbols become its axes.
+
+    >>> from graphnn.expression.reader import read_scalar
+    >>> value(read_scalar("a*(1 - a)"), {"a": Fraction(1, 4)}).item()
+    Fraction(3, 16)
+
+    Raises GraphError for a name without a value.
+    """
+    given = extents or {}
+    known = index_extents(e, env)
+    for node in postorder(e):
+        if node in given:
+            known[node] = given[node]
+    known.update({s: given[s] for s in free if s in given})
+    bound = [s for s in known if s not in free]
+    axes = _Axes([*free, *bound], known, frozenset(free))
+    if math.prod(known.values()) > MAX_POINTS:
+        raise IndexError(f"{math.prod(known.values())} points are too many to check")
+    results: dict[Expr, Array] = {}
+    for node in postorder(e):
+        if node.head == "sym" and node not in axes.place and str(node.args[0]) not in env:
+            continue
+        results[node] = _node_value(node, results, env, axes)
+    found = results[e]
+    if not free:
+        return found if not axes.rank or found.ndim < axes.rank else found.reshape(()) if found.size == 1 else found
+    full = np.broadcast_to(found, [*(known[s] for s in free), *(1 for _ in bound)])
+    return full.reshape([known[s] for s in free])
+
+
+def index_extents(e: Expr, env: Mapping[str, Any]) -> dict[Expr, int]:
+    """How far each plain index symbol runs, from the arrays that it indexes."""
+    found: dict[Expr, int] = {}
+    for node in postorder(e):
+        if node.head == "[]" and node.args[0].head == "sym":
+            name = str(node.args[0].args[0])
+            if name in env and node.args[0] not in found:
+                for part, size in zip(node.args[1:], np.shape(env[name]), strict=False):
+                    if part.head == "sym" and str(part.args[0]) not in env:
+                        found.setdefault(part, size)
+    return found
+
+
+def _node_value(node: Expr, results: dict[Expr, Array], env: Mapping[str, Any], axes: _Axes) -> Any:
+    match node.head:
+        case "num":
+            return np.asarray(node.args[0], dtype=object)
+        case "sym":
+            if node in axes.place:
+                return axes.positions(node)
+            return np.asarray(env[str(node.args[0])])
+        case "[]":
+            return _element(node, results, axes)
+        case "δ" | "==":
+            return np.where(results[node.args[0]] == results[node.args[1]], 1, 0)
+        case "Σ":
+            return _sum(node, results, axes)
+        case "Max":
+            places = tuple(axes.place[s] for s in node.args[:-1])
+            return results[node.args[-1]].max(axis=places, keepdims=True)
+        case "∂":
+            name = derivative_name(node)
+            if name in env:
+                return np.asarray(env[name])
+            raise GraphError(f"no value for {node}")
+        case "vector":
+            return np.asarray([results[part].tolist() for part in node.args], dtype=object)
+        case "T":
+            x = results[node.args[0]]
+            return x.reshape(1, -1) if x.ndim == 1 else x.T
+        case "@":
+            return matrix_product(*(results[part] for part in node.args))
+        case head if head in CALLS:
+            arguments = {f"_{k}": results[part] for k, part in enumerate(node.args)}
+            return value(call_body(head), arguments)
+        case "sum" | "mean":
+            return _reduction(node, results)
+        case ":" | "=" | "nothing" | "call":
+            return np.asarray(0)
+    parts = [results[part] for part in node.args]
+    if node.head in _OPERATORS:
+        return _OPERATORS[node.head](*parts)
+    if node.head in FUNCTIONS:
+        made = function_value(node.head, *(np.asarray(p, dtype=np.float64) for p in parts))
+        return _exact_result(node.head, parts, np.asarray(made))
+    raise GraphError(f"no value for {node}")
+
+
+def derivative_name(e: Expr) -> str:
+    """The name under which the value of `∂L/∂w` is kept."""
+    return f"∂{e.args[0]}/∂{e.args[1]}"
+
+
+def _exact_result(head: str, parts: list[Array], made: Array) -> Array:
+    """Functions that keep exact numbers exact."""
+    if head in ("max", "min", "abs", "sign", "step") and all(p.dtype == object for p in parts):
+        return exact_array(made) if made.size <= EXACT_SIZE else made
+    return made
+
+
+def _element(node: Expr, results: dict[Expr, Array], axes: _Axes) -> Array:
+    base, *index = node.args
+    array = results[base]
+    if all(part.head == ":" or part.head == "num" for part in index) and not any(
+        part in axes.place for part in index
+    ):
+        where = tuple(
+            part.args[0] if part.head == "num" else slice(*(_bound(p) for p in part.args))
+            for part in index
+        )
+        return np.asarray(array[where])
+    return np.asarray(array[tuple(np.asarray(results[part], dtype=np.int64) for part in index)])
+
+
+def _bound(part: Expr) -> int | None:
+    return None if part.head == "nothing" else int(part.args[0])
+
+
+def _sum(node: Expr, results: dict[Expr, Array], axes: _Axes) -> Array:
+    *bound, body = node.args
+    total = results[body]
+    summed = {b for b in bound if b.head != "=="}
+    for b in bound:
+        if b.head == "==":
+            total = total * results[b]
+            summed |= {s for s in postorder(b) if s in axes.place and s not in axes.free}
+    places = [axes.place[s] for s in summed]
+    shape = list(np.shape(total))
+    shape = [1] * (axes.rank - len(shape)) + shape
+    total = np.asarray(total).reshape(shape)
+    for s, place in axes.place.items():
+        if place in places and shape[place] == 1 and axes.extents[s] != 1:
+            total = total * axes.extents[s]
+    return np.asarray(total.sum(axis=tuple(places), keepdims=True))
+
+
+def _reduction(node: Expr, results: dict[Expr, Array]) -> Array:
+    x = results[node.args[0]]
+    axis = next((_axis(a.args[1]) for a in node.args[1:] if a.head == "="), None)
+    total = np.asarray(x.sum(axis=axis))
+    if node.head == "sum":
+        return total
+    count = x.size // max(1, total.size)
+    return total / count if total.dtype != object else total * Fraction(1, count)
+
+
+def _axis(e: Expr) -> Any:
+    if e.head == "vector":
+        return tuple(int(part.args[0]) for part in e.args)
+    return int(e.args[0]) if e.head == "num" else -int(e.args[0].args[0])
+
+
+def matrix_product(a: Array, b: Array) -> Array:
+    """`a b` as it is printed: a vector is a column, its transpose a row."""
+    if a.ndim == 1 and b.ndim == 2 and b.shape[0] == 1:
+        return np.asarray(a.reshape(-1, 1) * b)
+    product = np.matmul(a, b) if a.ndim and b.ndim else a * b
+    if a.ndim == 2 and a.shape[0] == 1 and b.ndim == 1:
+        return np.asarray(product).reshape(())
+    return np.asarray(product)
+
+
+def _array(x: Any) -> Array:
+    """A result as an array; a single exact number stays exact."""
+    if isinstance(x, np.ndarray):
+        return x
+    return np.asarray(x, dtype=object if isinstance(x, int | Fraction) else np.float64)
+
+
+def _divide(a: Array, b: Array) -> Array:
+    if a.dtype == object and b.dtype == object and not np.any(b == 0):
+        return _array(a * np.vectorize(lambda x: _inverse(x), otypes=[object])(b))
+    with np.errstate(all="ignore"):
+        return np.asarray(a, dtype=np.float64) / np.asarray(b, dtype=np.float64)
+
+
+def _inverse(x: Any) -> Any:
+    return 1 / x if isinstance(x, float) else Fraction(1) / Fraction(x)
+
+
+def _power(a: Array, b: Array) -> Array:
+    if a.dtype == object and b.ndim == 0 and isinstance(b.item(), int):
+        n = b.item()
+        if n < 0:
+            return _divide(np.asarray(1, dtype=object), _power(a, np.asarray(-n, dtype=object)))
+        return _array(a**n)
+    with np.errstate(all="ignore"):
+        return np.asarray(np.power(np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)))
+
+
+_OPERATORS: dict[str, Callable[..., Any]] = {
+    "+": lambda a, b: _array(a + b),
+    "-": lambda a, b: _array(a - b),
+    "*": lambda a, b: _array(a * b),
+    "·": lambda a, b: _array(a * b),
+    "⊙": lambda a, b: _array(a * b),
+    "/": _divide,
+    "^": _power,
+    "neg": lambda a: _array(-a),
+    "<": np.less,
+    "<=": np.less_equal,
+    ">": np.greater,
+    ">=": np.greater_equal,
+    "!=": np.not_equal,
+    "and": np.logical_and,
+    "where": np.where,
+}
+
+
+def scalar(x: Any) -> Number | None:
+    """The number of a single-element value, exact where it is; None for an array."""
+    array = np.asarray(x)
+    if array.size != 1:
+        return None
+    item = array.reshape(()).item()
+    if isinstance(item, Fraction | int | float):
+        return item.numerator if isinstance(item, Fraction) and item.denominator == 1 else item
+    return float(item)
+
+
+def literal(x: Any) -> Expr | None:
+    """A value written out: a number, a vector, a matrix up to 4×4; None where it is larger."""
+    array = np.asarray(x)
+    single = scalar(array)
+    if single is not None and array.ndim < 2:
+        return num(single)
+    if array.ndim > 2 or any(size > SHOWN_SIZE for size in array.shape) or array.size == 0:
+        return None
+    rows = [_cell(v) if array.ndim == 1 else apply("vector", *map(_cell, v)) for v in array]
+    return apply("vector", *rows)
+
+
+def _cell(x: Any) -> Expr:
+    found = scalar(x)
+    return num(found if found is not None else 0)
+
+
+def summary(x: Any, digits: int) -> str:
+    """Shape, norm and corner of an array that is too large to write out."""
+    array = np.asarray(x, dtype=np.float64)
+    norm = numeral(float(np.linalg.norm(array.ravel())), digits)
+    corner = ", ".join(numeral(float(v), digits) for v in array.ravel()[:2])
+    shape = "×".join(map(str, array.shape))
+    return f"({shape}), norm {norm}, first {corner}" if array.size else f"({shape}), empty"
+
+
+def shown_value(e: Expr, digits: int) -> Expr:
+    """A numeric expression with every number replaced by the number that its text says."""
+
+    def visit(node: Expr, parts: list[Expr]) -> Expr:
+        if node.head == "num":
+            return num(read_numeral(numeral(node.args[0], digits)))
+        return node if node.head == "sym" else apply(node.head, *parts)
+
+    return fold(e, visit)
+
+
+def read_numeral(text: str) -> Number:
+    """The number that a printed text says, exactly."""
+    plain = text.replace("−", "-")
+    if plain in ("nan", "∞", "-∞"):
+        return float(plain.replace("∞", "inf"))
+    if "/" in plain:
+        above, below = plain.split("/")
+        return Fraction(int(above), int(below))
+    made = Fraction(plain)
+    return made.numerator if made.denominator == 1 else made
+
+
+def reproduces(shown: Expr, result: Any, digits: int) -> bool:
+    """Whether the numbers shown, computed as shown, give the result shown to its last digit."""
+    try:
+        computed = value(shown_value(shown, digits), {})
+    except (GraphError, ZeroDivisionError, ValueError, KeyError):
+        return False
+    wanted = np.asarray(result)
+    if computed.size != wanted.size:
+        return False
+    for mine, theirs in zip(computed.ravel(), wanted.ravel(), strict=True):
+        a, b = scalar(mine), scalar(theirs)
+        if a is None or b is None:
+            return False
+        text = numeral(b, digits)
+        if not exact(b) and exact(a):
+            a = float(a)
+        if numeral(a, digits) != text and numeral(float(a), digits) != numeral(float(b), digits):
+            return False
+    return True
+
+
+def names_in(e: Expr) -> list[str]:
+    """The value names that an expression reads."""
+    return [str(n.args[0]) for n in postorder(e) if n.head == "sym"]
+
+
+__all__ = ["derivative_name", "exact_array", "literal", "reproduces", "scalar", "summary", "sym", "value"]

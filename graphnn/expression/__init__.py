@@ -1,0 +1,1 @@
+"""Ordered expression trees: build, print, differentiate; sympy's view of them."""

@@ -1,0 +1,38 @@
+"""Printed text in ASCII: every sign has one spelling that the text language reads."""
+
+from __future__ import annotations
+
+import re
+
+from graphnn.expression.names import PATTERN, canonical
+
+_SIGNS = {
+    "−": "-", "·": "*", "⊙": "*", "×": "*", "ᵀ": ".T", "∂": "d", "Σ": "sum", "∞": "inf", "≈": "~",
+    "½": "(1/2)", "⅓": "(1/3)", "⅔": "(2/3)", "¼": "(1/4)", "¾": "(3/4)",
+    "≤": "<=", "≥": ">=", "≠": "!=", "δ": "delta", "σ": "sigmoid", "←": "<-", "→": "->",
+    "…": "...", "′": "'", "∈": "in", "⁺": "+", "Π": "prod", "⟨": "<", "⟩": ">", "√": "sqrt",
+    "‖": "|", "—": "-", "–": "-",
+}  # fmt: skip
+_POWERS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
+_OPERAND = rf"(?:{PATTERN}|\([^()]*\))(?:\[[^\[\]]*\])?"
+# a quotient of differentials that follows a factor would be divided by it: it takes brackets
+_PARTIAL = f"∂{_OPERAND}/∂{_OPERAND}"
+_INNER_PARTIAL = re.compile(rf"(?<=[·⊙×/ᵀ\w)\]] ){_PARTIAL}|(?<=[·⊙×/]){_PARTIAL}")
+
+
+def spell(text: str) -> str:
+    """Spell every sign out; names take their canonical form.
+
+    >>> spell("∂L/∂a · ∂a/∂z")
+    'dL/da * (da/dz)'
+    """
+    text = _INNER_PARTIAL.sub(lambda m: f"({m[0]})", text)
+    text = re.sub(r"σ(?=\()", "sigmoid", text)
+    text = re.sub(r"[ΣƩ∑](?=_)", "sum", text)
+    text = re.sub(r"δ(?=_([a-z][a-z](?!\w)|\{))", "delta", text)
+    text = re.sub(r"ᵀ(?=[^\W\d])", "ᵀ ", text)
+    text = re.sub(rf"({PATTERN})(?=[^\W\d])", r"\1 ", text)
+    text = re.sub(PATTERN, lambda m: m[0] if m[0].isascii() else canonical(m[0]), text)
+    text = re.sub(r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+", lambda m: "^" + m[0].translate(_POWERS), text)
+    text = "".join(_SIGNS.get(letter, letter) for letter in text)
+    return text.encode("ascii", "replace").decode("ascii")

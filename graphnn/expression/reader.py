@@ -1,0 +1,229 @@
+"""Read text as expressions: the parser of the text language (lark, LALR, nothing is evaluated).
+
+Text is normalised (NFC), bounded, freed of comments and cut into lines before it is parsed. What a
+product sign means depends on the shapes of its sides, so trees keep the sign that was typed
+(`juxt`, `·`, `*`, `⊙`, `@`); `read_scalar` makes them all plain products.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import replace
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+from lark import Lark
+from lark.exceptions import UnexpectedCharacters, UnexpectedInput, VisitError
+
+from graphnn.errors import TextError
+from graphnn.expression import names
+from graphnn.expression.scalar import juxtaposed as juxtaposed, plain as plain
+from graphnn.expression.tree import Expr, children, fold
+from graphnn.expression.typed import (
+    NUMERAL,
+    Build,
+    Declaration as Declaration,
+    Line as Line,
+    OpText as OpText,
+    Places,
+    Refused,
+    places,
+)
+
+MAX_LENGTH = 100_000
+MAX_DEPTH = 100
+MAX_STATEMENTS = 2_000
+MAX_NODES = 20_000
+
+_CLOSES = {")": "(", "]": "[", "}": "{"}
+_CHAINS = {"+": "+", "-": "+", "*": "*", "/": "*", "·": "*", "⊙": "*", "@": "*"}
+
+
+@lru_cache(maxsize=1)
+def _parser() -> Lark:
+    grammar = (resources.files("graphnn.expression") / "grammar.lark").read_text("utf-8")
+    return Lark(
+        grammar.replace("NAME_PATTERN", names.PATTERN).replace("NUMERAL", NUMERAL.replace("/", r"\/")),
+        parser="lalr",
+        start=["expression", "line", "definition"],
+        transformer=Build(visit_tokens=False),
+        maybe_placeholders=True,
+    )
+
+
+def parse(text: str, start: str) -> Any:
+    """Parse `text` from one of the grammar's starts: `expression`, `line` or `definition`.
+
+    Raises TextError with a caret at the first defect: characters or words that do not fit, more
+    than 100,000 characters, brackets nested deeper than 100 or not closed.
+    """
+    text = normal(text)
+    clean, _ = _plain(text)
+    return _parse(clean, start, text, 0)[0]
+
+
+def read_lines(text: str) -> list[Line | Declaration]:
+    """The lines of a text (separated by `;` or line breaks, `#` starts a comment), in order.
+
+    >>> [line.name for line in read_lines("z = w*x  # the argument; ignored")]
+    ['z']
+
+    Raises TextError with a caret; more than 2,000 lines are refused before any is read.
+    """
+    text = normal(text)
+    clean, ends = _plain(text)
+    starts = [0, *(end + 1 for end in ends)]
+    pieces = [
+        (start, clean[start:end]) for start, end in zip(starts, (*ends, len(clean)), strict=True)
+    ]
+    pieces = [(start, piece) for start, piece in pieces if piece.strip()]
+    if len(pieces) > MAX_STATEMENTS:
+        place = place_of(text, pieces[MAX_STATEMENTS][0])
+        raise TextError(f"the text has more than {MAX_STATEMENTS:,} statements", text, *place)
+    found: list[Line | Declaration] = []
+    for start, piece in pieces:
+        read, known = _parse(piece, "line", text, start)
+        line, column = place_of(text, start + len(piece) - len(piece.lstrip()))
+        if isinstance(read, Line):
+            read = replace(read, places={e: start + place for e, place in known.items()})
+        found.append(replace(read, line=line, column=column))
+    return found
+
+
+def read(text: str) -> Expr:
+    """One expression as it was typed: groups, product signs and calls unresolved.
+
+    >>> read("2x")
+    juxt(2, x)
+    """
+    tree: Expr = parse(text, "expression")
+    return tree
+
+
+def normal(text: str) -> str:
+    """The text in Unicode's form NFC: every letter with an accent has one spelling."""
+    return unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def place_of(text: str, offset: int) -> tuple[int, int]:
+    """Line and column, from 1, of an offset into a text.
+
+    >>> place_of("a = 1", 4)
+    (1, 5)
+    """
+    return text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
+
+
+def _parse(clean: str, start: str, text: str, offset: int) -> tuple[Any, Places]:
+    """Parse one piece that begins at `offset` of `text`; also where its parts were typed."""
+    known: Places = {}
+    token = places.set(known)
+    try:
+        made = _parser().parse(clean, start=start)
+    except UnexpectedInput as error:
+        message, place = _defect(error), _place(error, clean)
+    except VisitError as error:
+        if not isinstance(error.orig_exc, Refused):
+            raise
+        message, place = error.orig_exc.message, error.orig_exc.place
+    except Refused as error:
+        message, place = error.message, error.place
+    else:
+        body = made.body if isinstance(made, Line) else made
+        if isinstance(body, Expr):
+            _check_size(body, text, offset)
+        return made, known
+    finally:
+        places.reset(token)
+    raise TextError(message, text, *place_of(text, offset + place))
+
+
+def _check_size(tree: Expr, text: str, offset: int) -> None:
+    def measure(node: Expr, parts: list[tuple[int, int]]) -> tuple[int, int]:
+        size = 1 + sum(part[0] for part in parts)
+        deep = 1 + max((part[1] for part in parts), default=0)
+        chain = _CHAINS.get(node.head)
+        # a + b + c is flat: only what stands inside brackets and powers nests
+        if chain is not None and _CHAINS.get(children(node)[0].head) == chain:
+            deep = max(parts[0][1], 1 + parts[1][1])
+        return size, deep
+
+    size, deep = fold(tree, measure)
+    if size > MAX_NODES:
+        message = f"the statement has {size:,} parts; at most {MAX_NODES:,} are read: split it"
+        raise TextError(message, text, *place_of(text, offset))
+    if deep > 2 * MAX_DEPTH:
+        message = f"the expression is nested deeper than {2 * MAX_DEPTH}: split it"
+        raise TextError(message, text, *place_of(text, offset))
+
+
+def _plain(text: str) -> tuple[str, list[int]]:
+    """Blank comments and the line breaks inside brackets, keeping every place; find the ends.
+
+    An end is a `;` or a line break outside brackets.
+    """
+    if len(text) > MAX_LENGTH:
+        raise TextError(f"the text has {len(text):,} characters; at most {MAX_LENGTH:,} are read")
+    letters: list[str] = []
+    ends: list[int] = []
+    opened: list[int] = []
+    comment = False
+    for place, letter in enumerate(text):
+        if letter == "\n":
+            comment = False
+            letters.append(" " if opened else "\n")
+            if not opened:
+                ends.append(place)
+            continue
+        comment = comment or letter == "#"
+        letters.append(" " if comment else letter)
+        if comment:
+            continue
+        if letter in "([{":
+            opened.append(place)
+            if len(opened) > MAX_DEPTH:
+                message = f"brackets are nested deeper than {MAX_DEPTH}"
+                raise TextError(message, text, *place_of(text, place))
+        elif letter in ")]}":
+            if not opened or text[opened[-1]] != _CLOSES[letter]:
+                where = f"{text[opened[-1]]!r}" if opened else "nothing"
+                raise TextError(
+                    f"{letter!r} closes {where}; it needs a {_CLOSES[letter]!r} before it",
+                    text,
+                    *place_of(text, place),
+                )
+            opened.pop()
+        elif letter == ";" and not opened:
+            ends.append(place)
+    if opened:
+        raise TextError(
+            f"{text[opened[-1]]!r} is never closed", text, *place_of(text, opened[-1])
+        )
+    return "".join(letters), ends
+
+
+def _place(error: UnexpectedInput, clean: str) -> int:
+    place = error.pos_in_stream
+    token = getattr(error, "token", None)
+    if place is None or (token is not None and token.type == "$END"):
+        return len(clean.rstrip())
+    return place
+
+
+def _defect(error: UnexpectedInput) -> str:
+    if isinstance(error, UnexpectedCharacters):
+        return f"{error.char!r} does not belong here"
+    token = getattr(error, "token", None)
+    if token is None or token.type == "$END":
+        return "the text ends too early"
+    return f"{str(token).strip() or 'the end of the line'!r} does not belong here"
+
+
+def read_scalar(text: str) -> Expr:
+    """A scalar expression over symbols, numbers and elementary functions.
+
+    >>> read_scalar("1 / (1 + exp(-x))")
+    /(1, +(1, exp(neg(x))))
+    """
+    return plain(read(text))

@@ -1,0 +1,364 @@
+"""Sympy's view of an expression: used to differentiate and to judge, never shown or stored.
+
+Every symbol becomes a real sympy symbol of its own; functions with a kink become cases before
+sympy sees them. What comes back is ordered like the expression it came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from functools import cache, lru_cache
+from typing import Any
+
+from graphnn.errors import GraphError
+from graphnn.expression.algebra import add, divide, join_product, multiply, power
+from graphnn.expression.functions import FUNCTIONS
+from graphnn.expression.tree import COMPARISONS, Expr, apply, children, fold, num, sym, symbols
+
+calls = 0
+"""How often sympy was asked: a test holds this to the number of kinds of op, not of nodes."""
+
+
+@lru_cache(maxsize=4096)
+def to_sympy(e: Expr) -> Any:
+    """The sympy form of a scalar expression.
+
+    Elements and bound sums have no counterpart in sympy: the caller renames them to symbols first.
+
+    >>> from graphnn.expression.tree import sym
+    >>> to_sympy(power(sym("x"), num(2)))
+    x**2
+
+    Raises GraphError for a head that sympy has no view of.
+    """
+    import sympy
+
+    def view(node: Expr, parts: list[Any]) -> Any:
+        match node.head:
+            case "num":
+                value = node.args[0]
+                if isinstance(value, Fraction):
+                    return sympy.Rational(value.numerator, value.denominator)
+                return sympy.Integer(value) if isinstance(value, int) else sympy.Float(value, 17)
+            case "sym":
+                return sympy.Symbol(node.args[0], real=True)
+            case "+":
+                return parts[0] + parts[1]
+            case "-":
+                return parts[0] - parts[1]
+            case "*" | "·" | "⊙":
+                return parts[0] * parts[1]
+            case "/":
+                return parts[0] / parts[1]
+            case "^":
+                return parts[0] ** parts[1]
+            case "neg":
+                return -parts[0]
+            case "and":
+                return sympy.And(*(_condition(part) for part in parts))
+            case "extent":
+                return sympy.Symbol(f"extent_{node.args[0].args[0]}", real=True)
+            case "where":
+                return sympy.Piecewise((parts[1], _condition(parts[0])), (parts[2], True))
+            case head if head in COMPARISONS:
+                relation = {"==": "Eq", "!=": "Ne", "<": "Lt", "<=": "Le", ">": "Gt", ">=": "Ge"}
+                return getattr(sympy, relation[head])(*parts)
+            case head if head in FUNCTIONS:
+                row = FUNCTIONS[head]
+                return _template(head).subs(
+                    dict(zip(_arguments(row.arity), parts, strict=True)), simultaneous=True
+                )
+        raise GraphError(f"internal error: sympy has no view of {node.head!r}")
+
+    return fold(e, view)
+
+
+def _condition(x: Any) -> Any:
+    """A number as a condition holds where it is not 0."""
+    import sympy
+
+    return x if isinstance(x, bool | sympy.logic.boolalg.Boolean) else sympy.Ne(x, 0)
+
+
+def _arguments(arity: int) -> list[Any]:
+    import sympy
+
+    return [sympy.Symbol(name, real=True) for name in "uv"[:arity]]
+
+
+@cache
+def _template(name: str) -> Any:
+    """A row's sympy column, read by sympy: the text is ours, from the table, never a user's."""
+    import sympy
+
+    row = FUNCTIONS[name]
+    return sympy.sympify(row.sympy, locals={str(s): s for s in _arguments(row.arity)})
+
+
+@cache
+def function_derivative(name: str, argument: int) -> Expr:
+    """The derivative of an elementary function by sympy, over the symbols `u` and `v`.
+
+    >>> function_derivative("tanh", 0)
+    -(1, ^(tanh(u), 2))
+    """
+    global calls
+    import sympy
+
+    calls += 1
+    row = FUNCTIONS[name]
+    arguments = _arguments(row.arity)
+    derived = sympy.diff(_template(name), arguments[argument])
+    return from_sympy(derived, [name, *("u", "v")[: row.arity]])
+
+
+def from_sympy(e: Any, order: Sequence[str] = ()) -> Expr:
+    """An ordered expression for what sympy computed.
+
+    Terms and factors are ordered by the first of their symbols in `order`; a positive term leads;
+    a sign that a factor `(b − a)` can absorb is absorbed: −a(a − 1) becomes a(1 − a).
+    """
+    place = {name: k for k, name in enumerate(order)}
+
+    def rank(x: Any) -> tuple[Any, ...]:
+        names = sorted(str(s) for s in x.free_symbols)
+        return (min((place.get(n, len(place)) for n in names), default=-1), names, str(x))
+
+    def convert(x: Any) -> Expr:
+        import sympy
+
+        if x.is_Integer:
+            return num(int(x))
+        if x.is_Rational:
+            return num(Fraction(int(x.p), int(x.q)))
+        if x.is_Float:
+            return num(float(x))
+        if x.is_Symbol:
+            return sym(x.name)
+        if x.is_Add:
+            return _sum(x)
+        if x.is_Mul:
+            return _product(x)
+        if isinstance(x, sympy.exp):
+            return apply("exp", convert(x.args[0]))
+        if x.is_Pow:
+            base, exponent = x.args
+            if exponent == sympy.Rational(1, 2):
+                return apply("sqrt", convert(base))
+            if exponent == sympy.Rational(-1, 2):
+                return divide(num(1), apply("sqrt", convert(base)))
+            if exponent.is_Rational and exponent < 0:
+                return divide(num(1), power(convert(base), convert(-exponent)))
+            return power(convert(base), convert(exponent))
+        if isinstance(x, sympy.Piecewise):
+            *cases, (last, _) = x.args
+            result = convert(last)
+            for value, condition in reversed(cases):
+                result = apply("where", convert(condition), convert(value), result)
+            return result
+        if x.is_Relational:
+            return apply(x.rel_op, convert(x.lhs), convert(x.rhs))
+        name = type(x).__name__.lower()
+        if name in FUNCTIONS:
+            return apply(name, *(convert(part) for part in x.args))
+        raise GraphError(f"internal error: {type(x).__name__} came out of a differentiation")
+
+    def _sum(x: Any) -> Expr:
+        parts = sorted(x.args, key=rank)
+        signs = [part.could_extract_minus_sign() for part in parts]
+        constants = [k for k, part in enumerate(parts) if part.is_number and not signs[k]]
+        lead = constants[0] if constants else (signs.index(False) if False in signs else 0)
+        parts.insert(0, parts.pop(lead))
+        return add(*(convert(part) for part in parts))
+
+    def _product(x: Any) -> Expr:
+        import sympy
+
+        coefficient, rest = x.as_coeff_Mul()
+        numerator, denominator = sympy.fraction(rest)
+        above = sorted(sympy.Mul.make_args(numerator), key=rank)
+        below = sorted(sympy.Mul.make_args(denominator), key=rank)
+        if coefficient < 0:
+            for k, factor in enumerate(above):
+                if factor.is_Add and _reads_better_negated(factor):
+                    above[k] = -factor
+                    coefficient = -coefficient
+                    break
+        return multiply(
+            convert(coefficient),
+            join_product(
+                1,
+                [convert(f) for f in above if f != 1] or [num(1)],
+                [convert(f) for f in below if f != 1],
+            ),
+        )
+
+    return convert(e)
+
+
+def _reads_better_negated(x: Any) -> bool:
+    """Flipping leaves no fewer positive terms, or makes the constant positive."""
+    constant = x.as_coeff_Add()[0]
+    if constant != 0:
+        return bool(constant < 0)
+    minus = sum(bool(part.could_extract_minus_sign()) for part in x.args)
+    return 2 * minus >= len(x.args)
+
+
+def simplified(e: Expr) -> Expr:
+    """Rational cancellation: `e` over one denominator, common factors cancelled, factored.
+
+    Elements and bound sums are opaque symbols; the result is ordered like `e`. Of the cancelled
+    and the factored form the one with fewer nodes is kept.
+
+    >>> from graphnn.expression.tree import sym
+    >>> a, y = sym("a"), sym("y")
+    >>> simplified(multiply(add(divide(y, a), sym("c")), a))
+    +(y, *(a, c))
+    """
+    named, back = _opaque(e)
+    return rename(_cancelled(named), back)
+
+
+def _opaque(e: Expr) -> tuple[Expr, dict[str, Expr]]:
+    """Rename symbols, elements and bound sums to `_0, _1, …` by first appearance."""
+    back: dict[str, Expr] = {}
+    names: dict[Expr, Expr] = {}
+
+    def name(node: Expr) -> Expr:
+        if node not in names:
+            names[node] = sym(f"_{len(names)}")
+            back[names[node].args[0]] = node
+        return names[node]
+
+    results: dict[Expr, Expr] = {}
+    stack = [(e, False)]
+    while stack:
+        node, ready = stack.pop()
+        if node.head == "num":
+            results[node] = node
+        elif node.head == "sym" or node.head in ("[]", "Σ", "Max", "δ", "∂", "@", "T"):
+            results[node] = name(node)
+        elif ready:
+            results[node] = apply(node.head, *(results[child] for child in node.args))
+        else:
+            stack.append((node, True))
+            stack.extend((child, False) for child in reversed(children(node)))
+    return results[e], back
+
+
+def rename(e: Expr, back: dict[str, Expr]) -> Expr:
+    """Put what `_0, _1, …` stood for back in their places."""
+    return fold(
+        e,
+        lambda node, parts: (
+            back.get(node.args[0], node)
+            if node.head == "sym"
+            else (node if node.head == "num" else apply(node.head, *parts))
+        ),
+    )
+
+
+@lru_cache(maxsize=4096)
+def _cancelled(e: Expr) -> Expr:
+    global calls
+    import sympy
+
+    calls += 1
+    order = symbols(e)
+    view = to_sympy(e)
+    undefined = (sympy.nan, sympy.zoo, sympy.oo)
+    if view.has(sympy.Piecewise, sympy.Float, *undefined):
+        return e
+    cancelled = sympy.cancel(sympy.together(view))
+    if cancelled.has(*undefined):
+        return e
+    candidates = [from_sympy(cancelled, order), from_sympy(sympy.factor(cancelled), order)]
+    return min(candidates, key=cost)
+
+
+def cost(e: Expr) -> int:
+    """What a reader has to take in: nodes, with a product of sums dearer than its parts are not."""
+    return fold(e, lambda node, parts: 1 + sum(parts))
+
+
+def equal_at_points(a: Expr, b: Expr) -> bool:
+    """True where two scalar expressions agree at fixed pseudo-random points, to 1e-9.
+
+    >>> from graphnn.expression.tree import sym
+    >>> equal_at_points(power(sym("x"), num(2)), multiply(sym("x"), sym("x")))
+    True
+    """
+    return compare(to_sympy(a), to_sympy(b)) is True
+
+
+def values_agree(a: Any, b: Any) -> bool:
+    """True where two sympy expressions are known to agree: at one point at least, and at all."""
+    return compare(a, b) is True
+
+
+_RANGES = ((-1.7, 1.7), (0.15, 1.7), (-6.0, 6.0))
+_TOLERANCE = 1e-9
+_NEGLIGIBLE = 1e-13
+"""Below this, a difference may be what rounded literals left of terms that cancel."""
+
+
+def compare(a: Any, b: Any, points: int = 5) -> bool | None:
+    """Whether two sympy expressions agree at fixed pseudo-random points; None where undecided.
+
+    Real values count first. Where an expression is real at none of the points (`log(x − 9)`), its
+    complex values are compared instead; where it is nowhere defined, nothing is decided.
+    """
+    import random
+
+    import mpmath  # type: ignore[import-untyped]
+    import sympy
+
+    if a == b:
+        return True
+    variables = sorted(a.free_symbols | b.free_symbols, key=str)
+    if not all(variable.is_real for variable in variables):
+        raise GraphError("internal error: only real symbols are compared")
+    compute = sympy.lambdify(variables, [a, b], modules=[_bounded(), "mpmath"], cse=False)
+    generator = random.Random(len(variables))
+    real = complex_ = 0
+    agree = True
+    with mpmath.workdps(30):
+        for attempt in range(10 * points):
+            at = [mpmath.mpf(generator.uniform(*_RANGES[attempt % 3])) for _ in variables]
+            try:
+                x, y = (mpmath.mpmathify(value) for value in compute(*at))
+                if not (mpmath.isfinite(x) and mpmath.isfinite(y)):
+                    continue
+                near = abs(x - y) <= max(_TOLERANCE * max(abs(x), abs(y)), _NEGLIGIBLE)
+            except (ArithmeticError, ValueError, TypeError, MemoryError):
+                continue
+            if mpmath.im(x) == 0 and mpmath.im(y) == 0:
+                if not near:
+                    return False
+                real += 1
+            else:
+                complex_ += 1
+                agree = agree and bool(near)
+            if real == points:
+                return True
+    if real:
+        return True
+    return agree if complex_ else None
+
+
+@lru_cache(maxsize=1)
+def _bounded() -> dict[str, Any]:
+    """Exponentials that give up early: a tower of them needs more digits than there is memory."""
+    import mpmath
+
+    def bounded(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def value(x: Any) -> Any:
+            if abs(mpmath.re(x)) > 10_000:
+                raise OverflowError("too large to compare")
+            return function(x)
+
+        return value
+
+    return {name: bounded(getattr(mpmath, name)) for name in ("exp", "sinh", "cosh")}

@@ -1,0 +1,1 @@
+"""Nodes, handles, graphs; differentiation, stabilisation and evaluation of graphs."""

@@ -1,0 +1,85 @@
+"""Leaves: inputs, parameters and constants, and symbolic dimensions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from graphnn.calculus.formula import Shape
+from graphnn.calculus.polynomial import Polynomial, dimension, plain
+from graphnn.errors import DtypeError, GraphError, ShapeError
+from graphnn.expression.names import canonical
+from graphnn.graph.apply import weak_constant
+from graphnn.graph.handle import Handle, user_line
+from graphnn.graph.node import DTYPES, make
+
+
+def _leaf(op: str, name: str, shape: Any, dtype: str) -> Handle:
+    if dtype not in DTYPES:
+        raise DtypeError(f"{name} has no dtype {dtype!r}; one of {', '.join(DTYPES)}", _line())
+    called = canonical(name)
+    node = make(op, shape=_shape(name, shape), dtype=dtype, name=called)
+    return Handle(node, None, called)
+
+
+def _shape(name: str, shape: Any) -> Shape:
+    single = isinstance(shape, int | np.integer | str | Polynomial)
+    sizes: Sequence[Any] = (shape,) if single else tuple(shape)
+    found: list[int | Polynomial] = []
+    for size in sizes:
+        if isinstance(size, str):
+            found.append(dimension(size))
+        elif isinstance(size, Polynomial):
+            found.append(plain(size))
+        elif isinstance(size, int | np.integer) and not isinstance(size, bool) and size >= 0:
+            found.append(int(size))
+        else:
+            raise ShapeError(
+                f"{name}'s shape holds {size!r}; sizes are integers ≥ 0 or names such as 'B'",
+                _line(),
+            )
+    return tuple(found)
+
+
+def _line() -> str:
+    return f"  at {user_line()}"
+
+
+def input(name: str, shape: Any = (), dtype: str = "float32") -> Handle:
+    """A value that is fed: `input("x", ("B", 2))`; a string in a shape is a symbolic dimension.
+
+    >>> import graphnn as gnn
+    >>> gnn.input("x", ("B", 2)).shape
+    (B, 2)
+
+    Raises ShapeError or DtypeError that names the leaf.
+    """
+    return _leaf("input", name, shape, dtype)
+
+
+def parameter(name: str, shape: Any = (), dtype: str = "float32") -> Handle:
+    """A value that is learnt: `grad` without `wrt` differentiates with respect to all of these."""
+    return _leaf("parameter", name, shape, dtype)
+
+
+def constant(value: int | float | Fraction | npt.ArrayLike, dtype: str = "float32") -> Handle:
+    """A value that is part of the graph. Integers and fractions stay exact.
+
+    >>> import graphnn as gnn
+    >>> gnn.constant([1, 2]).shape
+    (2,)
+    """
+    if dtype not in DTYPES:
+        raise DtypeError(f"no dtype {dtype!r}; one of {', '.join(DTYPES)}", _line())
+    if isinstance(value, Handle):
+        raise GraphError("a node is not a constant", _line())
+    return weak_constant(value, dtype)
+
+
+def dim(name: str) -> Polynomial:
+    """A symbolic dimension, for shapes that depend on it: `2 * gnn.dim("B")`."""
+    return dimension(name)
