@@ -5,7 +5,10 @@ What runs is the emitted source itself, so that the file that is read is the cod
 
 from __future__ import annotations
 
+import builtins
 import hashlib
+import importlib
+import importlib.util
 import linecache
 import os
 import tempfile
@@ -137,7 +140,12 @@ def compile(
 
 
 def _stabilised(graph: Graph) -> Graph:
-    return graph
+    """The graph after the pass `stabilise`, where graphnn has it."""
+    name = "graphnn.graph.stabilise"
+    if importlib.util.find_spec(name) is None:
+        return graph
+    found: Graph = importlib.import_module(name).stabilise(graph)
+    return found
 
 
 def _load(source: str) -> ModuleType:
@@ -146,12 +154,5 @@ def _load(source: str) -> ModuleType:
     filename = f"<graphnn {digest}>"
     module = ModuleType(f"graphnn_compiled_{digest}")
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-    code = __builtins__["compile"](source, filename, "exec") if False else _code(source, filename)
-    exec(code, module.__dict__)
+    exec(builtins.compile(source, filename, "exec"), module.__dict__)
     return module
-
-
-def _code(source: str, filename: str) -> Any:
-    import builtins
-
-    return builtins.compile(source, filename, "exec")

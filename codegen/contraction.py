@@ -15,7 +15,7 @@ from graphnn.expression.tree import Expr, apply, postorder, sym
 
 from codegen.body import Text, body_text
 from codegen.spelling import ATOM, PRODUCT
-from codegen.views import Space, View, aligned, is_float, whole
+from codegen.views import Dim, Space, View, aligned, is_float, whole
 
 VALUE = "_value"
 
@@ -26,13 +26,14 @@ class Value:
 
     text: Text
     axes: tuple[str, ...]
+    read: View | None = None
 
     @property
     def view(self) -> View:
-        """The value as an operand of something else."""
-        return View(
+        """The value as an operand of something else; a mere read is its own view."""
+        return self.read or View(
             self.text.text,
-            tuple((":", axis) for axis in self.axes),
+            tuple(Dim(":", axis) for axis in self.axes),
             "",
             self.text.binding,
             literal=self.text.weak,

@@ -8,12 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
-from graphnn.calculus.formula import Index, Lookup, Read, flat_position, index_axes
-from graphnn.calculus.polynomial import Polynomial, axes_of, plain, polynomial, single_axis
+from graphnn.calculus.formula import Formula, Index, Lookup, Read, flat_position, index_axes
+from graphnn.calculus.polynomial import (
+    Atom,
+    Polynomial,
+    axes_of,
+    plain,
+    polynomial,
+    single_axis,
+    substitute,
+)
 from graphnn.errors import GraphError
 from graphnn.expression.algebra import split_product
-from graphnn.expression.tree import Expr, apply, num, sym
+from graphnn.expression.tree import Expr, apply, fold, num, rebuild, sym
 
 from codegen.body import Text, body_text
 from codegen.contraction import Value, axes_in, is_contraction, summed
@@ -21,6 +30,7 @@ from codegen.reduction import check_domain, maximum, window_axes
 from codegen.scatter import kept_axes
 from codegen.spelling import ATOM, SUM, size_text, tuple_text, wrap
 from codegen.views import (
+    Dim,
     Operand,
     Space,
     View,
@@ -43,7 +53,7 @@ Views = dict[str, View]
 
 def formula_lines(space: Space, operands: Sequence[Operand], output: str, dtype: str) -> None:
     """Append the lines that compute the space's formula into `output`."""
-    formula = space.formula
+    formula = space.formula = without_units(space.formula)
     reduced = [a.name for a in formula.reduced]
     if formula.reduce in ("max", "argmax"):
         check_domain(space, reduced)
@@ -51,14 +61,51 @@ def formula_lines(space: Space, operands: Sequence[Operand], output: str, dtype:
         raise GraphError(f"{formula.name}: a set formula reads an axis that it does not write")
     if formula.is_plain:
         _plain(space, operands, output, dtype)
+    elif _is_expanded(space):
+        _expanded(space, operands, output, dtype)
     elif formula.reduce in ("max", "argmax"):
         raise GraphError(f"{formula.name}: a maximum needs plain output indices")
     elif any(not is_affine(part) for part in formula.write):
         _scatter_to_places(space, operands, output, dtype)
-    elif _is_expanded(space):
-        _expanded(space, operands, output, dtype)
     else:
         _scatter(space, operands, output, dtype)
+
+
+def without_units(formula: Formula) -> Formula:
+    """Axes of extent 1 that are only read, or only written, are the number 0.
+
+    So a sum that keeps its dimension is a sum and a reshape, and what it made broadcasts.
+    """
+    read = {a for r in formula.reads for part in r.index for a in index_axes(part)}
+    reduced = {a.name for a in formula.reduced}
+    units = {
+        a.name for a in formula.axes if a.extent == 1 and (a.name in reduced or a.name not in read)
+    }
+    if not units:
+        return formula
+    zeros: dict[Atom, int | Polynomial] = dict.fromkeys(units, 0)
+
+    def moved(part: Index) -> Index:
+        if isinstance(part, Lookup):
+            inner = tuple(polynomial(substitute(p, zeros)) for p in part.index)
+            return Lookup(part.operand, inner)
+        return polynomial(substitute(part, zeros))
+
+    def shown(node: Expr, parts: list[Expr]) -> Expr:
+        if node.head == "extent" and node.args[0].args[0] in units:
+            return num(1)
+        if node.head == "sym" and node.args[0] in units:
+            return num(0)
+        return rebuild(node, parts) if node.head != "extent" else node
+
+    return replace(
+        formula,
+        axes=tuple(a for a in formula.axes if a.name not in units),
+        write=tuple(moved(part) for part in formula.write),
+        reads=tuple(Read(r.operand, tuple(moved(p) for p in r.index)) for r in formula.reads),
+        body=fold(formula.body, shown),
+        guards=tuple(polynomial(substitute(g, zeros)) for g in formula.guards),
+    )
 
 
 def _computed_in(space: Space, operands: Sequence[Operand], dtype: str) -> str:
@@ -105,7 +152,7 @@ def _masked(
     symbols = space.symbols | {a: position(space, a, order) for a in order}
     conditions = [f"({size_text(guard, symbols)} >= 0)" for guard in left]
     text = space.keep(" & ".join(conditions), "inside")
-    mask = View(text, tuple((":", a) for a in order), "bool")
+    mask = View(text, tuple(Dim(":", a) for a in order), "bool")
     outside = num(float("-inf")) if formula.reduce in ("max", "argmax") else num(0)
     condition = apply("!=", sym(MASK), num(0))
     return apply("where", condition, formula.body, outside), {**views, MASK: mask}
@@ -159,9 +206,10 @@ def _value(
     if reduced:
         return summed(space, body, views, reduced, out, computed)
     covered = axes_in(space, body, views)
-    if len(views) == 1 and body is sym("_0"):
-        covered = list(views["_0"].axes)
-    elif sorted(covered) == sorted(out):
+    if body is sym("_0") and views["_0"].dtype == dtype and not views["_0"].literal:
+        read = views["_0"]
+        return Value(Text(read.text, read.binding), read.axes, read)
+    if sorted(covered) == sorted(out):
         covered = list(out)
     kind = computed if is_float(dtype) or formula.reduce != "set" else dtype
     return Value(body_text(space, body, views, covered, kind), tuple(covered))
@@ -184,7 +232,7 @@ def _assign(space: Space, output: str, value: Value, out: Sequence[str], dtype: 
 @contextmanager
 def _loop(space: Space, axes: Sequence[str]) -> Iterator[None]:
     """Lines inside belong to a `for` over the axes, each bound to a variable."""
-    variables = [space.names.fresh(axis) for axis in axes]
+    variables = [space.names.variable(axis) for axis in axes]
     extents = [space.size(space.extent(axis)) for axis in axes]
     if len(axes) == 1:
         header = f"for {variables[0]} in range({extents[0]}):"
@@ -289,13 +337,14 @@ def _scatter(space: Space, operands: Sequence[Operand], output: str, dtype: str)
     target = output
     if margin is not None and any(widths != (0, 0) for widths in margin):
         shape, write = shifted(shape, write, margin)
-        target = space.names.fresh("padded")
+        target = space.names.fresh(f"{output}_padded")
     value: Value | None = None
     if product:
-        value = _value(space, operands, [*loops, *(a for a in written if a in kept)], computed, dtype, True)
+        order = [*loops, *(a for a in written if a in kept)]
+        value = _value(space, operands, order, computed, dtype, margin=True)
         if loops:
-            text = space.keep(aligned(value.view, [a for a in (*loops, *written) if a in value.axes])[0])
-            value = Value(Text(text, ATOM), tuple(dict.fromkeys(a for a in (*loops, *written) if a in value.axes)))
+            order = [a for a in order if a in value.axes]
+            value = Value(Text(space.keep(aligned(value.view, order)[0]), ATOM), tuple(order))
     space.lines.append(f"{target} = np.zeros({space.shape(shape)}, {space.dtype(dtype)})")
     start = len(space.lines)
     if loops:
@@ -331,7 +380,7 @@ def _accumulate(
     else:
         view = View(
             value.text.text,
-            tuple((space.loops[a], None) if a in space.loops else (":", a) for a in value.axes),
+            tuple(Dim(space.loops[a], None) if a in space.loops else Dim(":", a) for a in value.axes),
             dtype,
             value.text.binding,
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Sequence
-from math import prod, sqrt
+from math import sqrt
 
 import graphnn
 from graphnn.calculus.formula import Formula, Size
@@ -21,14 +21,14 @@ from codegen.constants import array_text
 from codegen.kernel import formula_lines
 from codegen.runtime import BINDING, CHECK, CHECK_FORWARD, HELPERS, MODEL, RANDOM
 from codegen.sizes import single_dimension
-from codegen.spelling import ATOM, Names, commented, literal, quoted, size_text, tuple_text
-from codegen.views import Operand, Space, aligned, read_view
+from codegen.spelling import Names, commented, listed, literal, quoted, size_text, tuple_text
+from codegen.views import Operand, Space
 
 WIDTH = 100
 RESERVED = frozenset(
     "np sys inf nan forward_pass backward_pass update_pass forward loss_and_gradients step check "
     "bind convert expected named_arrays random_leaves relative_error Model InputError main LEAVES "
-    "SIZES BELOW SPREAD TOLERANCE DTYPES FLOAT FLOAT32 FLOAT64 arrays named".split()
+    "SIZES BELOW SPREAD TOLERANCE dtypes FLOAT FLOAT32 FLOAT64 arrays named".split()
 ) | set(HELPERS)
 
 
@@ -46,7 +46,7 @@ class _Module:
         if not used:
             self.floats = {"float32": "FLOAT"}
         self.helpers: set[str] = set()
-        self.inlined: dict[str, str] = {}
+        self.inlined = _inlined(plan)
         self.arrays: dict[str, None] = {}
 
     def operand(self, name: str) -> Operand:
@@ -58,13 +58,15 @@ class _Module:
             return Operand(text, (), buffer.dtype, binding, literal=True)
         if value is not None:
             self.arrays[name] = None
-        return Operand(self.inlined.get(name, name), buffer.shape, buffer.dtype)
+        text = f"{self.inlined[name]}.T" if name in self.inlined else name
+        return Operand(text, buffer.shape, buffer.dtype)
 
 
 def module_source(plan: Plan) -> str:
     """The source of the standalone module that computes a plan."""
     made = _Module(plan)
     passes = [_pass(made, section) for section in ("forward", "backward", "updates")]
+    interface = _interface(made)
     parts = [
         _docstring(plan),
         "import sys\n\nimport numpy as np\n",
@@ -72,7 +74,7 @@ def module_source(plan: Plan) -> str:
         *(f"\n{HELPERS[name]}" for name in HELPERS if name in made.helpers),
         *(f"\n\n{text}" for text in passes if text),
         f"\n{BINDING}",
-        f"\n\n{_interface(made)}",
+        f"\n\n{interface}",
     ]
     if plan.updates:
         parts.append(f"\n{MODEL}")
@@ -109,15 +111,7 @@ def _docstring(plan: Plan) -> str:
     if plan.updates:
         lines.append("Model holds parameters: init, forward, loss_and_gradients, step, save, load.")
     lines.append("Run as a program, the module checks its gradients against differences.")
-    shown = [
-        row
-        for line in lines
-        if line is not None
-        for row in (textwrap.wrap(commented(line), WIDTH, subsequent_indent="        ") or [""])
-        if True
-    ]
-    kept = [commented(line) if line.startswith("    ") else None for line in lines if line]
-    del kept
+    shown = [commented(line) for line in lines if line is not None]
     return '"""' + "\n".join(shown) + '\n"""\n\n'
 
 
@@ -158,7 +152,7 @@ def _constants(made: _Module) -> str:
     lines += [
         "",
         "",
-        "def DTYPES():",
+        "def dtypes():",
         '    """The NumPy type of each dtype; the self-check runs in float64."""',
         f'    return {{{rows}, "int64": np.int64, "bool": np.bool_}}',
     ]
@@ -194,15 +188,15 @@ def _pass(made: _Module, section: str) -> str:
     if not kernels and section != "forward":
         return ""
     body: list[str] = []
-    sizes: set[str] = set()
     statement = None
+    shared: dict[str, str] = {}
     for kernel in kernels:
+        if kernel.output in made.inlined:
+            continue
         if kernel.statement != statement:
             statement = kernel.statement
             body += ["", f"# {_heading(plan, statement)}"] if statement else [""]
-        lines, used = _kernel_lines(made, kernel)
-        sizes |= used
-        body += _with_comment(lines, kernel)
+        body += _with_comment(_kernel_lines(made, kernel, shared), kernel)
     function = _FUNCTIONS[section]
     arguments = ", ".join(_arguments(made, section))
     outputs = _results(made, section)
@@ -211,7 +205,7 @@ def _pass(made: _Module, section: str) -> str:
              "updates": "The next value of each parameter."}[section]
     lines = [f"@np.errstate(all=\"ignore\")\ndef {function}({arguments}):", f'    """{shown}"""']
     lines += [f"    {line}".rstrip() for line in body[1:] if True]
-    lines.append(f"    return {tuple_text(outputs)}")
+    lines.append(f"    return {listed(outputs)}")
     return "\n".join(lines) + "\n"
 
 
@@ -235,34 +229,30 @@ def _with_comment(lines: Sequence[str], kernel: Kernel) -> list[str]:
     return [f"# {comment}"[: WIDTH - 4], *lines]
 
 
-def _kernel_lines(made: _Module, kernel: Kernel) -> tuple[list[str], set[str]]:
+def _kernel_lines(made: _Module, kernel: Kernel, shared: dict[str, str]) -> list[str]:
     node = kernel.node
     operands = [made.operand(name) for name in kernel.operands]
     dtype = made.plan.buffers[kernel.output].dtype
-    names = Names()
-    names.taken = made.names.taken
     formula = node.op
     if isinstance(formula, Formula):
-        space = Space(names, made.sizes, made.floats, made.helpers, made.plan.sizes, formula)
-        if _is_transpose(made, kernel):
-            view = read_view(space, formula.reads[0], operands)
-            made.inlined[kernel.output] = aligned(view, [str(p) for p in formula.write])[0]
-            return [], set()
+        space = Space(
+            made.names, made.sizes, made.floats, made.helpers, made.plan.sizes, formula, shared=shared
+        )
         formula_lines(space, operands, kernel.output, dtype)
-        return space.lines, set()
+        return space.lines
     texts = [_array(made, o, dtype) for o in operands]
     symbols: dict[Atom, str] = {Dimension(n): text for n, text in made.sizes.items()}
     if node.op == "reshape":
         sizes = ", ".join(size_text(size, symbols) for size in node.shape) or "()"
-        return [f"{kernel.output} = {texts[0]}.reshape({sizes})"], set()
+        return [f"{kernel.output} = {texts[0]}.reshape({sizes})"]
     if node.op == "concat":
         axis = node.attribute("axis")
-        return [f"{kernel.output} = np.concatenate(({', '.join(texts)},), axis={axis})"], set()
+        return [f"{kernel.output} = np.concatenate(({', '.join(texts)},), axis={axis})"]
     whole = node.operands[0]
     axis, parts, number = whole.attribute("axis"), whole.attribute("sizes"), node.attribute("number")
     start = sum(parts[:number])
     index = ", ".join([":"] * axis + [f"{start}:{start + parts[number]}"])
-    return [f"{kernel.output} = {texts[0]}[{index}]"], set()
+    return [f"{kernel.output} = {texts[0]}[{index}]"]
 
 
 def _array(made: _Module, operand: Operand, dtype: str) -> str:
@@ -271,24 +261,25 @@ def _array(made: _Module, operand: Operand, dtype: str) -> str:
     return f"np.asarray({operand.text}, {made.floats.get(dtype) or 'np.' + dtype})"
 
 
-def _is_transpose(made: _Module, kernel: Kernel) -> bool:
-    """A transposed operand is written where it is used, if only this section uses it."""
-    formula, plan = kernel.node.op, made.plan
-    if not isinstance(formula, Formula) or kernel.output in _kept_names(plan):
-        return False
-    users = [k for k in plan.kernels if kernel.output in k.operands]
-    return (
-        formula.body is sym("_0")
-        and formula.is_plain
-        and formula.reduce == "set"
-        and len(formula.reads) == 1
-        and not formula.guards
-        and len(formula.shape) == 2
-        and len(formula.axes) == 2
-        and formula.reads[0].index == formula.write[::-1]
-        and kernel.operands[0] not in made.plan.constants
-        and all(k.section == kernel.section for k in users)
-    )
+def _inlined(plan: Plan) -> dict[str, str]:
+    """Transposed operands, written `W.T` where they are used: buffer → what is transposed."""
+    kept = _kept_names(plan)
+    found = {}
+    for kernel in plan.kernels:
+        formula = kernel.node.op
+        if (
+            isinstance(formula, Formula)
+            and kernel.output not in kept
+            and formula.body is sym("_0")
+            and formula.is_elementwise
+            and len(formula.reads) == 1
+            and len(formula.shape) == len(formula.axes) == 2
+            and formula.reads[0].index == formula.write[::-1]
+            and kernel.operands[0] not in plan.constants
+            and kernel.operands[0] not in found
+        ):
+            found[kernel.output] = kernel.operands[0]
+    return found
 
 
 def _kept_names(plan: Plan) -> set[str]:
@@ -304,16 +295,21 @@ def _results(made: _Module, section: str) -> list[str]:
     for table in (plan.outputs, plan.gradients, plan.updates):
         needed.update(dict.fromkeys(table.values()))
     for name in ("forward", "backward", "updates")[later:]:
-        for kernel in plan.section(name):
-            needed.update(dict.fromkeys(kernel.operands))
+        needed.update(dict.fromkeys(_read(made, name)))
     return [name for name in needed if name in own]
+
+
+def _read(made: _Module, section: str) -> list[str]:
+    """The buffers that the kernels of a section read, an inlined one by what it is made of."""
+    kernels = [k for k in made.plan.section(section) if k.output not in made.inlined]
+    return [made.inlined.get(name, name) for k in kernels for name in k.operands]
 
 
 def _arguments(made: _Module, section: str) -> list[str]:
     """What a pass reads: leaves in declared order, earlier results, sizes."""
     plan = made.plan
     own = {kernel.output for kernel in plan.section(section)}
-    read = {o for kernel in plan.section(section) for o in kernel.operands} - own
+    read = set(_read(made, section)) - own
     leaves = [leaf.buffer for leaf in plan.leaves if leaf.buffer in read]
     earlier = [k.output for k in plan.kernels if k.output in read]
     return [*leaves, *earlier, *(made.sizes[name] for name in _sizes_used(plan, section))]
@@ -378,10 +374,10 @@ def _function(made: _Module, name: str, sections: Sequence[str]) -> str:
     keys = tuple_text([quoted(leaf.name) for leaf in needed])
     dims = tuple_text([quoted(n) for n in sizes])
     call = f"bind({keys}, {dims}, given)"
-    lines.append(f"    {tuple_text(targets)} = {call}" if targets else f"    {call}")
+    lines.append(f"    {listed(targets)} = {call}" if targets else f"    {call}")
     for section in run:
         call = f"{_FUNCTIONS[section]}({', '.join(_arguments(made, section))})"
-        lines.append(f"    {tuple_text(_results(made, section))} = {call}")
+        lines.append(f"    {listed(_results(made, section))} = {call}")
     rows = ", ".join(f"{quoted(key)}: {_returned(made, b)}" for key, b in table.items())
     if name == "forward":
         lines.append(f"    return {{{rows}}}")
@@ -402,5 +398,3 @@ def _returned(made: _Module, name: str) -> str:
         return f"np.array({operand.text}, {made.floats.get(dtype) or f'np.{dtype}'})"
     return f"np.array({operand.text})"
 
-
-__all__ = ["ATOM", "RESERVED", "module_source", "prod"]

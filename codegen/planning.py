@@ -81,7 +81,9 @@ def make_plan(
     buffers = {node: names.fresh(_label(node)) for node in (h.node for h in leaves)}
     for node in order:
         if node not in buffers and node.op != "split":
-            buffers[node] = names.fresh(_wanted(node, sources, constants))
+            wanted_name = sources.names.get(node)
+            stem = "c" if node in constants else "t"
+            buffers[node] = names.fresh(wanted_name) if wanted_name else names.numbered(stem)
     found = {buffers[node]: Buffer(buffers[node], node.shape, _dtype(node, dtype)) for node in buffers}
     kernels = _kernels(order, section, buffers, constants, sources)
     every = [*order, *(h.node for h in leaves)]
@@ -175,6 +177,9 @@ def _sources(graph: Graph, gradients: Gradients | None) -> _Sources:
         _trace(found, gradients)
     for made in _derived(graph):
         _trace(found, made)
+    for place, (leaf, handle) in enumerate(graph.updates.items()):
+        found.names.setdefault(handle.node, f"new_{leaf.name}")
+        found.serves.setdefault(handle.node, (f"next {leaf.name}", place))
     return found
 
 
@@ -214,12 +219,6 @@ def _trace(found: _Sources, gradients: Gradients) -> None:
 def _backward(place: int) -> int:
     """The number of the block in which a statement's backward kernels stand."""
     return -1 - place if place >= 0 else place
-
-
-def _wanted(node: Node, sources: _Sources, constants: Mapping[Node, Any]) -> str:
-    if node in sources.names:
-        return sources.names[node]
-    return "c1" if node in constants else "t1"
 
 
 def _kernels(

@@ -16,7 +16,7 @@ from graphnn.expression.tree import Expr
 from codegen.body import Text, body_text
 from codegen.contraction import Value, axes_in, summation
 from codegen.spelling import ATOM, wrap
-from codegen.views import Space, View, aligned, whole
+from codegen.views import Dim, Space, View, aligned, whole
 
 
 def window_axes(space: Space, reduced: Sequence[str]) -> list[str]:
@@ -78,6 +78,8 @@ def maximum(
     """The maximum of the body over the reduced axes, or the position of the first one."""
     covered = axes_in(space, body, views)
     kept = [a for a in covered if a not in reduced]
+    if places and not reduced:
+        return Value(Text("0", ATOM, weak=True), ())
     if not places:
         over = [k for k, a in enumerate(covered) if a in reduced]
         text = body_text(space, body, views, covered, dtype)
@@ -92,7 +94,7 @@ def maximum(
         )
     text = body_text(space, body, views, covered, dtype)
     order = [*kept, *reduced]
-    made = View(text.text, tuple((":", a) for a in covered), dtype, text.binding)
+    made = View(text.text, tuple(Dim(":", a) for a in covered), dtype, text.binding)
     placed, binding = aligned(made, order)
     shape = [space.size(space.extent(a)) for a in order]
     if set(covered) != set(order):

@@ -63,7 +63,7 @@ def convert(name, value):
     array = np.asarray(value)
     if array.dtype.kind not in "fiub":
         raise InputError("dtype", f"{name} takes real numbers; {array.dtype} was given")
-    dtype = DTYPES()[LEAVES[name][1]]
+    dtype = dtypes()[LEAVES[name][1]]
     if dtype is np.int64 and array.dtype.kind == "f" and np.any(array != np.floor(array)):
         raise InputError("dtype", f"{name} takes integers; an array with fractions was given")
     return array.astype(dtype, copy=False)

@@ -35,6 +35,8 @@ class Names:
     def __init__(self, reserved: frozenset[str] = frozenset()) -> None:
         """Start with the identifiers that emitted files use themselves."""
         self.taken = set(reserved)
+        self.counts: dict[str, int] = {}
+        self.variables: dict[str, str] = {}
 
     def fresh(self, wanted: str) -> str:
         """An identifier like `wanted` that nothing else has.
@@ -44,11 +46,32 @@ class Names:
         ('lambda_', 'y_hat', 'W1', 'W1_2')
         """
         stem = identifier(wanted)
-        name, number = stem, 2
+        name = stem
         while name in self.taken:
-            name, number = f"{stem}_{number}", number + 1
+            self.counts[stem] = self.counts.get(stem, 1) + 1
+            name = f"{stem}_{self.counts[stem]}"
         self.taken.add(name)
         return name
+
+    def variable(self, axis: str) -> str:
+        """The variable of loops over an axis: the same one in every loop."""
+        if axis not in self.variables:
+            self.variables[axis] = self.fresh(axis)
+        return self.variables[axis]
+
+    def numbered(self, stem: str) -> str:
+        """The next of `t1`, `t2`, …
+
+        >>> names = Names(frozenset({"t2"}))
+        >>> [names.numbered("t") for _ in range(2)]
+        ['t1', 't3']
+        """
+        while True:
+            self.counts[f"{stem}#"] = self.counts.get(f"{stem}#", 0) + 1
+            name = f"{stem}{self.counts[f'{stem}#']}"
+            if name not in self.taken:
+                self.taken.add(name)
+                return name
 
 
 def identifier(name: str) -> str:
@@ -156,3 +179,8 @@ def _atom(atom: Atom, symbols: Mapping[Atom, str]) -> tuple[str, int]:
 def tuple_text(parts: list[str]) -> str:
     """A tuple as Python writes it."""
     return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
+
+
+def listed(parts: list[str]) -> str:
+    """A tuple without parentheses, where there are several parts."""
+    return ", ".join(parts) if len(parts) > 1 else tuple_text(parts)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from graphnn.calculus.extents import bounds
 from graphnn.calculus.formula import Formula, Index, Lookup, Read, Shape, Size, index_axes
@@ -40,15 +41,24 @@ class Operand:
     literal: bool = False
 
 
-@dataclass(frozen=True)
-class View:
-    """An array as Python text; `dims` has, for each dimension of `text`, a subscript and its axis.
+class Dim(NamedTuple):
+    """A dimension of a viewed array: its subscript, and the axis that it becomes.
 
-    The axis is None where the subscript is a number and the dimension disappears.
+    The axis is None where the subscript is a number and the dimension disappears; `unit` says that
+    the dimension has size 1, so that it can stand for an axis that is missing.
     """
 
+    subscript: str
+    axis: str | None
+    unit: bool = False
+
+
+@dataclass(frozen=True)
+class View:
+    """An array as Python text, and what each of its dimensions becomes."""
+
     text: str
-    dims: tuple[tuple[str, str | None], ...]
+    dims: tuple[Dim, ...]
     dtype: str
     binding: int = ATOM
     literal: bool = False
@@ -56,7 +66,7 @@ class View:
     @property
     def axes(self) -> tuple[str, ...]:
         """The axes of the dimensions, in order."""
-        return tuple(axis for _, axis in self.dims if axis is not None)
+        return tuple(dim.axis for dim in self.dims if dim.axis is not None)
 
 
 @dataclass
@@ -75,6 +85,7 @@ class Space:
     lines: list[str] = field(default_factory=list)
     loops: dict[str, str] = field(default_factory=dict)
     margins: dict[str, str] = field(default_factory=dict)
+    shared: dict[str, str] = field(default_factory=dict)
 
     @property
     def symbols(self) -> dict[Atom, str]:
@@ -109,16 +120,22 @@ class Space:
         self.helpers.add(helper)
         return helper
 
-    def keep(self, text: str, wanted: str = "t") -> str:
+    def keep(self, text: str, wanted: str = "") -> str:
         """A new variable that holds the value of `text`."""
-        name = self.names.fresh(wanted)
+        name = self.names.fresh(wanted) if wanted else self.names.numbered("t")
         self.lines.append(f"{name} = {text}")
         return name
+
+    def share(self, text: str, wanted: str) -> str:
+        """A variable for what does not depend on a loop; one for all kernels of a pass."""
+        if text not in self.shared:
+            self.shared[text] = self.keep(text, wanted)
+        return self.shared[text]
 
 
 def whole(text: str, axes: Sequence[str], dtype: str, binding: int = ATOM) -> View:
     """A view of an array whose dimensions are these axes."""
-    return View(text, tuple((":", axis) for axis in axes), dtype, binding)
+    return View(text, tuple(Dim(":", axis) for axis in axes), dtype, binding)
 
 
 def open_axes(index: Index, loops: Mapping[str, str]) -> list[str]:
@@ -176,7 +193,7 @@ def margins(
 def _width(space: Space, width: Size) -> Size:
     if isinstance(width, int):
         return max(0, width)
-    name = space.keep(f"max(0, {space.size(width)})", "margin")
+    name = space.share(f"max(0, {space.size(width)})", "margin")
     space.margins[f"margin {name}"] = name
     return dimension(f"margin {name}")
 
@@ -185,7 +202,8 @@ def padded(space: Space, text: str, margin: Sequence[tuple[Size, Size]], fill: s
     """A variable that holds a padded copy."""
     widths = tuple_text([space.shape(pair) for pair in margin])
     value = "" if fill == "0" else f", {fill}"
-    return space.keep(f"{space.call('padded')}({text}, {widths}{value})", "padded")
+    made = f"{space.call('padded')}({text}, {widths}{value})"
+    return space.share(made, f"{text}_padded" if text.isidentifier() else "padded")
 
 
 def shifted(
@@ -206,7 +224,7 @@ def shifted(
 def view_of(space: Space, text: str, shape: Shape, index: Sequence[Index], dtype: str) -> View:
     """The elements of an array at an affine index, as slices or as a strided view."""
     dims = [_slice(space, part, size) for part, size in zip(index, shape, strict=True)]
-    found = [axis for dim in dims if dim is not None for axis in (dim[1],) if axis is not None]
+    found = [dim.axis for dim in dims if dim is not None and dim.axis is not None]
     if None in dims or len(set(found)) != len(found):
         return strided(space, text, index, dtype)
     return View(text, tuple(dim for dim in dims if dim is not None), dtype)
@@ -269,27 +287,27 @@ def _one_lookup(
         return None
     (place,) = looked
     part = index[place]
-    dims: list[tuple[str, str | None]] = []
+    dims: list[Dim] = []
     axes: list[str] = []
     for k, (other, size) in enumerate(zip(index, operand.shape, strict=True)):
         if k == place and isinstance(part, Lookup):
             labels = lookup(space, part, operands)
             checked = f"{space.call('rows')}({subscript(labels)}, {space.size(size)})"
-            dims.append((checked, None))
+            dims.append(Dim(checked, None))
             axes += labels.axes
             continue
         found = _slice(space, other, size) if is_affine(other) else None
-        if found is None or found[1] is None:
+        if found is None or found.axis is None:
             return None
         dims.append(found)
-        axes.append(found[1])
+        axes.append(found.axis)
     if len(set(axes)) != len(axes):
         return None
     made = subscript(View(operand.text, tuple(dims), operand.dtype))
     return whole(made, axes, operand.dtype)
 
 
-def _slice(space: Space, index: Index, size: Size) -> tuple[str, str | None] | None:
+def _slice(space: Space, index: Index, size: Size) -> Dim | None:
     """One dimension as a number or a slice; None where it takes a strided view."""
     if isinstance(index, Lookup):
         return None
@@ -297,25 +315,25 @@ def _slice(space: Space, index: Index, size: Size) -> tuple[str, str | None] | N
     if len(free) > 1:
         return None
     if not free:
-        return space.size(plain(index)), None
+        return Dim(space.size(plain(index)), None, unit=plain(size) == 1)
     (axis,) = free
     step, extent = coefficient(index, axis), space.extent(axis)
     start = plain(_without(index, axis))
     if not isinstance(step, int):
         return None
     if single_axis(index) is not None and extent == plain(size):
-        return ":", axis
+        return Dim(":", axis)
     if extent == 0:
-        return "0:0", axis
+        return Dim("0:0", axis)
     stop = plain(polynomial(start) + step * polynomial(extent))
     if step > 0:
         begin = "" if start == 0 else space.size(start)
         end = "" if stop == plain(size) else space.size(stop)
-        return f"{begin}:{end}" + (f":{step}" if step != 1 else ""), axis
+        return Dim(f"{begin}:{end}" + (f":{step}" if step != 1 else ""), axis)
     if not isinstance(stop, int):
         return None
     begin = "" if start == plain(polynomial(size) - 1) else space.size(start)
-    return f"{begin}:{'' if stop < 0 else stop}:{step}", axis
+    return Dim(f"{begin}:{'' if stop < 0 else stop}:{step}", axis)
 
 
 def _without(index: Polynomial, axis: str) -> Polynomial:
@@ -336,23 +354,35 @@ def strided(space: Space, text: str, index: Sequence[Index], dtype: str) -> View
         [tuple_text([space.size(coefficient(part, a)) for part in parts]) for a in axes]
     )
     made = f"{space.call('view')}({text}, {start}, {extents}, {steps})"
-    return whole(made, axes, dtype)
+    name = f"{text}_view" if text.isidentifier() else "view"
+    kept = space.keep(made, name) if space.loops else space.share(made, name)
+    return whole(kept, axes, dtype)
 
 
 def _constant(index: Polynomial, axes: Sequence[str]) -> Polynomial:
     return Polynomial(tuple((m, c) for m, c in index.terms if not set(m) & set(axes)))
 
 
-def subscript(view: View, inserted: Mapping[int, int] | None = None) -> str:
-    """The text of a view; `inserted` says how many new dimensions stand before each kept one."""
+def subscript(view: View, inserted: Mapping[int, int] | None = None, leading: int = 0) -> str:
+    """The text of a view; `inserted` says how many new dimensions stand before each kept one.
+
+    A dimension of size 1 stays where a new one is wanted; `leading` ones may stay in front.
+    """
     parts: list[str] = []
+    missing = dict(inserted or {})
     kept = 0
-    for text, axis in view.dims:
-        if axis is not None:
-            parts += ["None"] * (inserted or {}).get(kept, 0)
+    first = next((k for k, dim in enumerate(view.dims) if dim.axis is not None), len(view.dims))
+    stays = first <= leading and all(dim.unit for dim in view.dims[:first])
+    for k, dim in enumerate(view.dims):
+        if dim.axis is None and dim.unit and (missing.get(kept, 0) or (stays and k < first)):
+            missing[kept] = missing.get(kept, 0) - (k >= first)
+            parts.append(":")
+            continue
+        if dim.axis is not None:
+            parts += ["None"] * missing.pop(kept, 0)
             kept += 1
-        parts.append(text)
-    parts += ["None"] * (inserted or {}).get(kept, 0)
+        parts.append(dim.subscript)
+    parts += ["None"] * missing.get(kept, 0)
     while parts and parts[-1] == ":":
         parts.pop()
     if not parts:
@@ -366,28 +396,28 @@ def aligned(view: View, order: Sequence[str]) -> tuple[str, int]:
     Leading missing axes are left to broadcasting. Returns text and how tightly it binds.
     """
     kept = [axis for axis in order if axis in view.axes]
+    if not kept:
+        return (subscript(view), ATOM) if view.dims else (view.text, view.binding)
     permutation = [view.axes.index(axis) for axis in kept]
-    first = order.index(kept[0]) if kept else len(order)
-    missing = {}
+    first = order.index(kept[0])
+    missing: dict[int, int] = {}
     place = 0
     for axis in order[first:]:
         if axis in view.axes:
             place += 1
         else:
             missing[place] = missing.get(place, 0) + 1
-    if not kept:
-        return (subscript(view), ATOM) if view.dims else (view.text, view.binding)
     if permutation == sorted(permutation):
-        text = subscript(view, missing)
+        text = subscript(view, missing, first)
         return text, (view.binding if text == view.text else ATOM)
-    text = transposed(wrap(subscript(view), ATOM if view.dims else view.binding, ATOM), permutation)
+    text = transposed(wrap(subscript(view), view.binding, ATOM), permutation)
     return subscript(whole(text, kept, view.dtype), missing), ATOM
 
 
 def transposed(text: str, permutation: Sequence[int]) -> str:
     """An array with its dimensions in another order."""
     if list(permutation) == list(range(len(permutation)))[::-1]:
-        return f"{text}.T"
+        return text.removesuffix(".T") if text.endswith(".T") else f"{text}.T"
     return f"{text}.transpose({', '.join(map(str, permutation))})"
 
 

@@ -62,6 +62,7 @@ from graphnn.graph.ops import (
     where,
     xlogy,
 )
+from graphnn.text.program import Program, parse
 
 __version__ = "0.1.0"
 
@@ -72,6 +73,7 @@ __all__ = [
     "Graph",
     "GraphError",
     "Handle",
+    "Program",
     "ShapeError",
     "TextError",
     "ValueMissing",
@@ -108,6 +110,7 @@ __all__ = [
     "name",
     "op",
     "pad",
+    "parse",
     "parameter",
     "parametric_relu",
     "power",

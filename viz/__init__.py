@@ -6,7 +6,8 @@
 True
 """
 
+from viz.chain import chain_of
 from viz.drawing import Drawing, draw
 from viz.view import Chain, Factor
 
-__all__ = ["Chain", "Drawing", "Factor", "draw"]
+__all__ = ["Chain", "Drawing", "Factor", "chain_of", "draw"]

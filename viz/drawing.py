@@ -70,6 +70,7 @@ class Drawing:
         return self.svg
 
     def __repr__(self) -> str:
+        """What is in the picture, and how to see it."""
         count = len(self.view.boxes)
         return f"<Drawing: {count} boxes, {len(self.view.edges)} edges; .save(path) writes it>"
 

@@ -14,9 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from graphnn.calculus.formula import Shape
+from graphnn.expression.latex import to_latex
 from graphnn.expression.names import PATTERN, latex, show
 from graphnn.expression.numerals import numeral
-from graphnn.expression.tree import COMPARISONS, Expr, Number, children, fold, postorder, sym
+from graphnn.expression.tree import Expr, Number, postorder, substitute, sym
+from graphnn.expression.unicode import to_unicode
 from viz.typeset import protect
 
 MAX_SHOWN = 3  # larger tensors are shown by their norm
@@ -33,10 +35,15 @@ class Label:
     text: str = ""
 
     def __bool__(self) -> bool:
+        """Whether anything is shown."""
         return bool(self.latex)
 
     def __add__(self, other: Label) -> Label:
+        """One text after the other."""
         return Label(self.latex + other.latex, self.text + other.text)
+
+
+NOTHING = Label()
 
 
 def name_label(name: str) -> Label:
@@ -56,14 +63,14 @@ def number_label(value: Number, digits: int = 3) -> Label:
     r"""A number, with one text everywhere.
 
     >>> number_label(-9.6e-16).latex
-    '-9.60\\cdot 10^{-16}'
+    '-9.60\\times 10^{-16}'
     """
     text = numeral(value, digits)
     plain = text.replace("−", "-").replace("∞", r"\infty ")
     if plain == "nan":
         return Label(r"\mathrm{nan}", text)
     mantissa, _, power = plain.partition("e")
-    return Label(rf"{mantissa}\cdot 10^{{{power}}}" if power else plain, text)
+    return Label(rf"{mantissa}\times 10^{{{power}}}" if power else plain, text)
 
 
 def short(value: float) -> Number:
@@ -95,9 +102,7 @@ def value_label(value: npt.ArrayLike, digits: int = 3, given: bool = False) -> L
     column = array.ndim == 2 and array.shape[1] == 1 and array.shape[0] > 1
     row = array.ndim == 2 and not column
     opening, closing = "[]" if row or column or len(numbers) == 1 else "()"
-    between, comma = (
-        (r";\, ", "; ") if column else (r"\;\; ", " ") if row else (r",\, ", ", ")
-    )
+    between, comma = (r";\, ", "; ") if column else (r"\;\; ", " ") if row else (r",\, ", ", ")
     return Label(
         opening + between.join(n.latex for n in numbers) + closing,
         opening + comma.join(n.text for n in numbers) + closing,
@@ -117,9 +122,7 @@ def norm_label(inner: Label, value: npt.ArrayLike, digits: int = 3) -> Label:
     # Between the bars a fraction is written with a slash: its height would stretch them.
     level = _FRACTION.sub(r"\1/\2", inner.latex)
     norm = number_label(_number(float(np.linalg.norm(np.asarray(value, float))), False), digits)
-    return Label(
-        rf"\lVert {level}\rVert = {norm.latex}", f"‖{inner.text}‖ = {norm.text}"
-    )
+    return Label(rf"\lVert {level}\rVert = {norm.latex}", f"‖{inner.text}‖ = {norm.text}")
 
 
 def shape_label(shape: Shape, dtype: str) -> Label:
@@ -154,15 +157,13 @@ def formula_label(e: Expr, digits: int = 3) -> Label:
 
     >>> from graphnn.expression.reader import read_scalar
     >>> formula_label(read_scalar("w*x + b"))
-    Label(latex='w\\cdot x + b', text='w·x + b')
+    Label(latex='w \\cdot x + b', text='w·x + b')
     """
-    return Label(_latex(_safe(e), digits), str(e))
+    return Label(to_latex(_safe(e), digits), to_unicode(e, digits))
 
 
 def _safe(e: Expr) -> Expr:
     """The expression with the reserved characters of its names protected."""
-    from graphnn.expression.tree import substitute
-
     renamed = {
         part: sym(protect(part.args[0]))
         for part in postorder(e)
@@ -170,70 +171,3 @@ def _safe(e: Expr) -> Expr:
     }
     return substitute(e, renamed)
 
-
-# ---- until graphnn.expression has a LaTeX printer -------------------------------------------
-
-_LOOSE, _SUM, _PRODUCT, _TIGHT = range(4)
-
-
-def _latex(e: Expr, digits: int) -> str:
-    return fold(e, lambda node, parts: _print(node, parts, digits))[0]
-
-
-def _wrap(part: tuple[str, int], least: int) -> str:
-    return part[0] if part[1] >= least else rf"({part[0]})"
-
-
-def _print(node: Expr, parts: list[tuple[str, int]], digits: int) -> tuple[str, int]:
-    match node.head:
-        case "num":
-            text = number_label(node.args[0], digits).latex
-            over = text.split("/")
-            if len(over) == 2:
-                return rf"\tfrac{{{over[0]}}}{{{over[1]}}}", _PRODUCT
-            return text, _SUM if text.startswith("-") else _TIGHT
-        case "sym":
-            return _name(node.args[0]), _TIGHT
-        case "+" | "-":
-            return f"{_wrap(parts[0], _SUM)} {node.head} {_wrap(parts[1], _PRODUCT)}", _SUM
-        case "neg":
-            return f"-{_wrap(parts[0], _PRODUCT)}", _SUM
-        case "*" | "·" | "⊙" | "@":
-            sign = {"@": r"\,", "⊙": r"\odot "}.get(node.head, r"\cdot ")
-            return f"{_wrap(parts[0], _PRODUCT)}{sign}{_wrap(parts[1], _PRODUCT)}", _PRODUCT
-        case "/":
-            if all(part.head == "num" for part in children(node)):
-                return rf"\tfrac{{{parts[0][0]}}}{{{parts[1][0]}}}", _PRODUCT
-            return rf"\frac{{{parts[0][0]}}}{{{parts[1][0]}}}", _PRODUCT
-        case "^":
-            return f"{_wrap(parts[0], _TIGHT)}^{{{parts[1][0]}}}", _PRODUCT
-        case "T":
-            return rf"{_wrap(parts[0], _TIGHT)}^{{\top}}", _TIGHT
-        case "[]":
-            index = ",".join(text for text, _ in parts[1:])
-            return rf"{_wrap(parts[0], _TIGHT)}_{{{index}}}", _TIGHT
-        case "Σ" | "Max":
-            bounds = ",".join(text for text, _ in parts[:-1])
-            sign = r"\sum" if node.head == "Σ" else r"\max"
-            return rf"{sign}_{{{bounds}}} {_wrap(parts[-1], _PRODUCT)}", _LOOSE
-        case "δ":
-            return rf"\delta_{{{parts[0][0]}{parts[1][0]}}}", _TIGHT
-        case "∂":
-            return rf"\frac{{\partial {parts[0][0]}}}{{\partial {parts[1][0]}}}", _TIGHT
-        case "vector":
-            return rf"({', '.join(text for text, _ in parts)})", _TIGHT
-        case head if head in COMPARISONS:
-            sign = {"<=": r"\le ", ">=": r"\ge ", "!=": r"\ne ", "==": "="}.get(head, head)
-            return f"{_wrap(parts[0], _SUM)} {sign} {_wrap(parts[1], _SUM)}", _LOOSE
-        case "sqrt":
-            return rf"\sqrt{{{parts[0][0]}}}", _TIGHT
-        case "=":
-            return f"{parts[0][0]} = {parts[1][0]}", _LOOSE
-        case ":":
-            return ":".join("" if text == "nothing" else text for text, _ in parts), _LOOSE
-    shown = {"sigmoid": r"\sigma ", "logistic": r"\sigma "}
-    known = {"exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "max", "min"}
-    head = shown.get(node.head) or (
-        f"\\{node.head}" if node.head in known else rf"\mathrm{{{node.head.replace('_', ' ')}}}"
-    )
-    return f"{head}({', '.join(text for text, _ in parts)})", _TIGHT

@@ -149,15 +149,15 @@ def _chain(chain: Chain) -> Group:
         columns.append(_Column(chain.relation))
         columns.append(_Column(chain.value, theme.BACKWARD))
     lowest = max(c.main.descent + c.main.axis for c in columns)
+    under = lowest + 11 + max((c.under.ascent for c in columns if c.under), default=0.0)
     shapes: list[Shape] = []
     x = 0.0
     for column, after in [*pairwise(columns), (columns[-1], None)]:
         middle = x + column.width / 2
         shapes.append(column.text(middle))
         if column.under:
-            top = lowest + 12
             left = middle - column.under.width / 2
-            shapes.append(Text(left, top + column.under.ascent, column.under, theme.MUTED))
+            shapes.append(Text(left, under, column.under, theme.MUTED))
         tight = r"\cdot" in (column.latex, after.latex if after else "")
         x += column.width + (11.0 if tight else 15.0)
     return Group("chain", "the chain rule along one path", tuple(shapes))

@@ -8,6 +8,7 @@ the boxes above and below allow. Clusters are not kept together.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from viz.placement import Item, Link, Placement
 
@@ -34,7 +35,7 @@ def place_in_layers(items: Sequence[Item], links: Sequence[Link]) -> Placement:
     for chain, link in zip(chains, links, strict=True):
         for key, column in chain[1:-1]:
             members.setdefault(column, []).append(key)
-        for (left, _), (right, _) in zip(chain, chain[1:], strict=False):
+        for (left, _), (right, _) in pairwise(chain):
             after[left] += [right] * link.weight
             before[right] += [left] * link.weight
     order = [members[column] for column in sorted(members)]
@@ -120,7 +121,7 @@ def _settle(
 ) -> None:
     """The nearest heights to the wanted ones, in this order, without overlaps."""
     spread = [0.0]
-    for one, other in zip(row, row[1:], strict=False):
+    for one, other in pairwise(row):
         spread.append(spread[-1] + (sizes[one] + sizes[other]) / 2 + _ROWS)
     settled = isotonic([wanted[key] - s for key, s in zip(row, spread, strict=True)])
     for key, value, s in zip(row, settled, spread, strict=True):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from graphnn.errors import GraphError
@@ -58,7 +59,7 @@ def place(
         return place_in_layers(items, links)
     if ran.returncode != 0:  # dot gives up on some large graphs ("trouble in init_rank")
         return place_in_layers(items, links)
-    return _placement(json.loads(ran.stdout), items, links, clusters)
+    return _levelled(_placement(json.loads(ran.stdout), items, links, clusters), items, links)
 
 
 def dot_input(items: Sequence[Item], links: Sequence[Link], clusters: Sequence[Scope]) -> str:
@@ -131,6 +132,30 @@ def _placement(
             _, low, _, high = (float(v) for v in box.split(","))
             found[scope] = (top - high, top - low)
     return Placement(columns, heights, bends, found)
+
+
+def _levelled(placement: Placement, items: Sequence[Item], links: Sequence[Link]) -> Placement:
+    """What has one neighbour, and is nearly level with it, is moved level: dot packs clusters."""
+    drawn = [link for link in links if link.weight]
+    beside: dict[str, list[str]] = {item.key: [] for item in items}
+    for link in drawn:
+        beside[link.tail].append(link.head)
+        beside[link.head].append(link.tail)
+    members: dict[int, list[Item]] = {}
+    for item in items:
+        members.setdefault(placement.columns[item.key], []).append(item)
+    heights = dict(placement.heights)
+    for item in items:
+        if len(beside[item.key]) != 1:
+            continue
+        y = heights[beside[item.key][0]]
+        others = (o for o in members[placement.columns[item.key]] if o is not item)
+        room = all(
+            abs(heights[o.key] - y) >= (o.height + item.height) / 2 + _ROWS / 3 for o in others
+        )
+        if abs(y - heights[item.key]) <= _INSET and room:
+            heights[item.key] = y
+    return replace(placement, heights=heights)
 
 
 def _ranks(across: Any) -> list[float]:

@@ -22,8 +22,10 @@ _OUTSIDE = 9.0  # between a box and what stands above or below it
 
 @dataclass(frozen=True)
 class MeasuredBox:
-    """A box with its fragments. `width` and `height` are the box's own, `room` half of what it
-    takes with the labels above and below it, and `span` its width with them.
+    """A box with its fragments.
+
+    `width` and `height` are the box's own; `room` is half the height, and `span` the width, that it
+    takes with the labels above and below it.
     """
 
     box: Box
@@ -70,11 +72,6 @@ class MeasuredEdge:
     gradient: Fragment | None
 
     @property
-    def labelled(self) -> bool:
-        """True where there is anything to place."""
-        return self.value is not None or self.gradient is not None
-
-    @property
     def width(self) -> float:
         """The wider of the two labels."""
         return max((f.width for f in (self.value, self.gradient) if f), default=0.0) + 12
@@ -105,7 +102,7 @@ def _box(box: Box, ports: int) -> MeasuredBox:
     half = max(formula.ascent - formula.axis, formula.descent + formula.axis, 9.0)
     height = 2 * half + (shape.height + _LINES if shape else 0)
     width = max(formula.width, shape.width if shape else 0)
-    least = (ports - 1) * theme.PORT + 30
+    least = (ports - 1) * theme.PORT + 38
     if box.kind in ("input", "parameter", "constant"):
         height = max(theme.LEAF, height + 22, least)
         # A pill as long as its text needs; a circle where the text is short.

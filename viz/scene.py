@@ -90,7 +90,9 @@ def _items(
             # The edge leaves a scope, or stays in one.
             scope = _common(boxes[m.edge.tail].box.scope, scope)
         for stop in stops[key]:
-            size = (m.width, 2 * m.room) if stop == key else (1.0, 4 * theme.PARALLEL)
+            # A gate is as high as keeps leaves and their labels equally far apart.
+            gate = max(4 * theme.PARALLEL, 4 * m.room - theme.LEAF - 4)
+            size = (m.width, 2 * m.room) if stop == key else (1.0, gate)
             items.append(Item(stop, *size, scope))
     return [*items, *last]
 
@@ -126,10 +128,7 @@ def _stops(
     edges: Mapping[str, MeasuredEdge], barriers: Mapping[str, Sequence[str]]
 ) -> dict[str, list[str]]:
     """Edge → the items that it passes: a gate where it enters a cluster, then its labels."""
-    return {
-        key: [*([f"{key}\0gate"] if key in barriers else []), *([key] if m.labelled else [])]
-        for key, m in edges.items()
-    }
+    return {key: [*([f"{key}\0gate"] if key in barriers else []), key] for key in edges}
 
 
 def _links(
@@ -144,9 +143,6 @@ def _links(
         tail, head = m.edge.tail, m.edge.head
         leaf, several = boxes[tail].is_leaf, readers[tail] > 1
         first, second = (1, 6) if several else (8, 1) if leaf else (12, 16)
-        if not stops[key]:
-            links.append(Link(tail, head, second, 2))
-            continue
         links += [Link(one, other, first) for one, other in pairwise([tail, *stops[key]])]
         links.append(Link(stops[key][-1], head, second))
     return links
@@ -268,9 +264,10 @@ def _stations(plan: _Plan, key: str) -> list[Station]:
         Station(plan.left[column], plan.right[column], level)
         for column, level in _passes(plan, key)[1:-1]
     ]
-    ends = plan.right[plan.placement.columns[edge.edge.tail]], plan.left[
-        plan.placement.columns[edge.edge.head]
-    ]
+    ends = (
+        plan.right[plan.placement.columns[edge.edge.tail]],
+        plan.left[plan.placement.columns[edge.edge.head]],
+    )
     return [
         Station(x + tail.width / 2, ends[0], y),
         *between,
@@ -304,14 +301,13 @@ def _edge_group(plan: _Plan, key: str, stations: Sequence[Station]) -> Group:
     if edge.edge.backward:
         back = _trimmed(plan, edge, stations, shift, forward=False)
         shapes += _line(back, shift, theme.BACKWARD, theme.DASH, forward=False)
-    if edge.labelled:
-        x, y = plan.middle(key)
-        if edge.value:
-            top = y - shift - theme.CLEAR - edge.value.descent
-            shapes.append(_centred(edge.value, x, top, theme.FORWARD))
-        if edge.gradient:
-            under = y + shift + theme.CLEAR + edge.gradient.ascent
-            shapes.append(_centred(edge.gradient, x, under, theme.BACKWARD))
+    x, y = plan.middle(key)
+    if edge.value:
+        top = y - shift - theme.CLEAR - edge.value.descent
+        shapes.append(_centred(edge.value, x, top, theme.FORWARD))
+    if edge.gradient:
+        under = y + shift + theme.CLEAR + edge.gradient.ascent
+        shapes.append(_centred(edge.gradient, x, under, theme.BACKWARD))
     tail = plan.boxes[edge.edge.tail].box
     texts = [t for t in (edge.edge.value.text, edge.edge.gradient.text) if t]
     told = f"{tail.name.text} → {head.box.name.text}" + (f": {', '.join(texts)}" if texts else "")

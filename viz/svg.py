@@ -86,11 +86,10 @@ def _words(text: Text, used: dict[str, str]) -> str:
     for scale, run in groupby(text.fragment.glyphs, key=lambda glyph: round(glyph.scale, 5)):
         uses = "".join(_use(glyph, used) for glyph in run)
         parts.append(f'<g transform="scale({scale:.5g})">{uses}</g>')
-    for bar in text.fragment.bars:
-        parts.append(
-            f'<rect x="{_n(bar.x)}" y="{_n(bar.y)}" width="{_n(bar.width)}" '
-            f'height="{_n(bar.height)}"/>'
-        )
+    parts += [
+        f'<rect x="{_n(b.x)}" y="{_n(b.y)}" width="{_n(b.width)}" height="{_n(b.height)}"/>'
+        for b in text.fragment.bars
+    ]
     return "".join([*parts, "</g>"])
 
 

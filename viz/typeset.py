@@ -1,22 +1,25 @@
 r"""Typesetting: a formula in LaTeX → glyph outlines with a measured size.
 
 ziamath sets STIX Two Math as paths, so that a picture looks the same everywhere and its text can be
-measured before anything is placed. latex2mathml, which it reads LaTeX with, is corrected in three
-places: ∂ is a letter, a sign belongs to its number, and the characters that LaTeX reserves survive
-in names (`protect`). Nothing is drawn yet: a `Fragment` is a list of placed outlines.
+measured before anything is placed. What latex2mathml makes of LaTeX is corrected in four places: ∂
+is a letter, a sign belongs to its number, accents are accents, and the characters that LaTeX
+reserves survive in names (`protect`). Nothing is drawn yet: a `Fragment` is a list of placed outlines.
 """
 
 from __future__ import annotations
 
+import warnings
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 _RESERVED = "\\{}$&#%^~_<>|'\"`"
 _PROTECTED = {ord(c): chr(0xE100 + k) for k, c in enumerate(_RESERVED)}
 _RESTORED = {ord(p): chr(c) for c, p in _PROTECTED.items()}
 _OPENERS = frozenset("([,=·⋅≈+−×⊙")
+_ACCENTS = {"^": "\N{MODIFIER LETTER CIRCUMFLEX ACCENT}", "~": "\N{SMALL TILDE}"}
 _FRACTION = 0.84  # the size of a fraction in a label
 
 
@@ -143,7 +146,7 @@ def beside(parts: Sequence[Fragment]) -> Fragment:
 def _mathml(latex: str) -> ET.Element:
     from latex2mathml.converter import convert
 
-    root = ET.fromstring(convert(latex, display="block"))
+    root = ET.fromstring(convert(latex.replace(r"\_", protect("_")), display="block"))
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
     _correct(root)
@@ -164,9 +167,7 @@ def words(text: str, size: float, bold: bool = False) -> Fragment:
 
 
 def _set(root: ET.Element, size: float) -> Fragment:
-    import ziamath
-
-    made = ziamath.Math(root, size=size)
+    made = _renderer()(root, size=size)
     box = made.node.bbox
     canvas = ET.Element("svg")
     made.drawon(canvas)
@@ -174,6 +175,19 @@ def _set(root: ET.Element, size: float) -> Fragment:
     glyphs, bars = _collect(canvas.iter())
     width = float(box.xmax)
     return Fragment(width, float(box.ymax), float(-box.ymin), float(axis), glyphs, bars)
+
+
+@lru_cache(maxsize=1)
+def _renderer() -> Any:
+    """The class that typesets.
+
+    Importing ziamath takes a tenth of a second, and it asks for its font file by
+    a function that Python 3.11 and 3.12 call deprecated, and 3.13 does not.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        from ziamath.zmath import Math
+    return Math
 
 
 def _collect(elements: Iterable[ET.Element]) -> tuple[tuple[Glyph, ...], tuple[Bar, ...]]:
@@ -199,12 +213,17 @@ def _collect(elements: Iterable[ET.Element]) -> tuple[tuple[Glyph, ...], tuple[B
 
 def _correct(root: ET.Element) -> None:
     for parent in list(root.iter()):
-        for child in list(parent):
+        for place, child in enumerate(list(parent)):
+            # ziamath sets nested rows several times over.
+            while child.tag == "mrow" and len(child) == 1 and parent is not root:
+                child = parent[place] = child[0]
             if child.text and restore(child.text) != child.text:
                 child.tag, child.text = "mtext", restore(child.text)
                 child.attrib.clear()
             if child.tag == "mo" and child.text == "∂":
                 child.tag, child.text = "mi", "𝜕"
+            if parent.tag == "mover" and child.text in _ACCENTS:
+                child.text = _ACCENTS[child.text]
         _join_signs(parent)
 
 

@@ -20,12 +20,12 @@ from graphnn.expression.tree import apply, sym
 from graphnn.graph.graph import as_graph
 from graphnn.graph.statements import Network, Statement, network
 from viz.formulas import (
+    NOTHING,
     Label,
     formula_label,
     gradient_label,
     name_label,
     norm_label,
-    number_label,
     shape_label,
     value_label,
 )
@@ -48,9 +48,9 @@ class Box:
     kind: str
     formula: Label
     name: Label
-    shape: Label = Label()
-    above: Label = Label()
-    below: Label = Label()
+    shape: Label = NOTHING
+    above: Label = NOTHING
+    below: Label = NOTHING
     scope: Scope = ()
 
 
@@ -63,8 +63,8 @@ class Edge:
 
     tail: str
     head: str
-    value: Label = Label()
-    gradient: Label = Label()
+    value: Label = NOTHING
+    gradient: Label = NOTHING
     backward: bool = False
 
 
@@ -79,9 +79,9 @@ class Factor:
 
 @dataclass(frozen=True)
 class Chain:
-    """A gradient as the product along one path: `symbol` = factors = their numbers = `value`.
+    r"""A gradient as the product along one path: `symbol` = factors = their numbers = `value`.
 
-    `relation` is `\\approx` where the numbers that are shown do not multiply to `value`.
+    `relation` is `\approx` where the numbers that are shown do not multiply to `value`.
     """
 
     symbol: str
@@ -170,7 +170,7 @@ def _box(
     if statement is not None:
         formula = _written(statement, digits)
         kind = "constant" if node.op == "constant" else "loss" if name == loss else kind
-    above = below = Label()
+    above = below = NOTHING
     if name not in users and name in found.values:
         above = _equation(called, found.values[name], digits, statement is None)
     if found.loss is not None and name in found.backward:
@@ -179,7 +179,9 @@ def _box(
             below = symbol + Label(" = 1", " = 1")
         elif len([s for s in users.get(name, ()) if s.name in found.backward]) > 1:
             below = _sum(name, symbol, found, users[name], digits)
-    return Box(name, kind, formula, called, shape_label(node.shape, node.dtype), above, below, scope)
+    return Box(
+        name, kind, formula, called, shape_label(node.shape, node.dtype), above, below, scope
+    )
 
 
 def _written(statement: Statement, digits: int) -> Label:
@@ -204,7 +206,7 @@ def _sum(
     through = [s.name for s in users if s.name in found.backward]
     if name not in found.gradients:
         if len(through) > MAX_SUMMANDS - 1:
-            return Label()
+            return NOTHING
         parts = [_through(found.loss or "", user, name) for user in through]
         return Label(
             f"{symbol.latex} = {' + '.join(p.latex for p in parts)}",
@@ -252,9 +254,16 @@ def _read(text: str) -> Fraction | None:
 
 
 def _through(loss: str, user: str, name: str) -> Label:
-    """∂L/∂u · ∂u/∂x, the summand that one reader contributes; the first is 1 at the loss."""
-    local = gradient_label(user, name)
-    return local if user == loss else gradient_label(loss, user) + Label(r"\,", "·") + local
+    """∂L/∂u · ∂u/∂x, the summand that one reader contributes.
+
+    Where the loss itself reads the value, ∂⁺L/∂x: everything else that it reads is held fixed.
+    """
+    if user != loss:
+        return gradient_label(loss, user) + Label(r"\,", "·") + gradient_label(user, name)
+    whole = gradient_label(loss, name)
+    return Label(
+        whole.latex.replace(r"\partial", r"\partial^{+}", 1), whole.text.replace("∂", "∂⁺", 1)
+    )
 
 
 def _edge(
@@ -265,7 +274,7 @@ def _edge(
     users: Mapping[str, Sequence[Statement]],
     digits: int,
 ) -> Edge:
-    value = gradient = Label()
+    value = gradient = NOTHING
     if name in found.values:
         leaf = name in net.leaves
         shown = value_label(found.values[name], digits, leaf)

@@ -52,7 +52,7 @@ def _found(body: Expr, plain: Expr, kernel: Expr) -> Expr | None:
     forward = to_sympy(substitute(body, {kernel: t}))
     backward = to_sympy(substitute(plain, {kernel: t}))
     T = to_sympy(t)
-    if not (forward.is_rational_function(T) and backward.is_rational_function(T)):
+    if not all(side.is_rational_function(*side.free_symbols) for side in (forward, backward)):
         return None
     above = [sympy.fraction(sympy.together(side))[0] for side in (y - forward, w - backward)]
     resultant = sympy.resultant(*above, T)

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from graphnn.derivation.index_form import IndexForm, Indices, element, index_form
-from graphnn.derivation.simplify import Fact, Knowledge, knowledge
+from graphnn.derivation.index_form import IndexForm, Indices, element
+from graphnn.derivation.knowledge import Knowledge
+from graphnn.derivation.shown import literal, reproduces, scalar, summary
 from graphnn.derivation.steps import Side
-from graphnn.derivation.values import (
-    exact_array,
-    literal,
-    reproduces,
-    scalar,
-    summary,
-    value,
-)
-from graphnn.derivation.written import lettered
-from graphnn.errors import GraphError, ShapeError, TextError
-from graphnn.expression.names import canonical
-from graphnn.expression.tree import Expr, apply, num, postorder, substitute, sym
-from graphnn.graph.evaluate import bind_sizes, evaluate_nodes
-from graphnn.graph.gradient import differentiate
-from graphnn.graph.node import Node
+from graphnn.derivation.values import value
+from graphnn.derivation.written import lettered, ordered
+from graphnn.errors import GraphError
+from graphnn.expression.tree import Expr, apply, fold, num, postorder, substitute, sym
 from graphnn.graph.statements import Network, Statement
 
 
@@ -46,6 +36,7 @@ class Context:
     cotangents: dict[str, Any] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
+    chosen: dict[Expr, int] = field(default_factory=dict)
 
     @property
     def path_statements(self) -> list[Statement]:
@@ -74,7 +65,9 @@ class Context:
                 if node.head == "[]" and node.args[0] is sym(name):
                     found = [self.indices.wishes.get(part, "") for part in node.args[1:]]
                     authored = any(
-                        self.indices.wishes.get(s) for part in node.args[1:] for s in postorder(part)
+                        self.indices.wishes.get(s)
+                        for part in node.args[1:]
+                        for s in postorder(part)
                     )
                     spare = iter("pqrs")
                     return [w or (next(spare) if authored else "") for w in found]
@@ -90,7 +83,9 @@ class Context:
 
     def environment(self) -> dict[str, Any]:
         """Every number by name: values, cotangents under their δ names and as ∂L/∂·."""
-        found: dict[str, Any] = {name: np.asarray(n, dtype=object) for name, n in self.sizes.items()}
+        found: dict[str, Any] = {
+            name: np.asarray(n, dtype=object) for name, n in self.sizes.items()
+        }
         found.update(self.values or {})
         found.update(self.extra)
         found.update({f"∂{self.top}/∂{sym(n)}": v for n, v in self.cotangents.items()})
@@ -123,6 +118,32 @@ class Context:
         if np.all(np.isfinite(theirs)) and not np.all(np.abs(mine - theirs) <= 1e-8 * scale):
             raise GraphError(f"internal error: {e} is not the gradient that the graph computes")
         return made if made.dtype == object else result
+
+    def named_argmax(self, e: Expr) -> Expr:
+        """Where a maximum is, as an element of a value of its own: `u_star[i, j]`."""
+
+        def visit(node: Expr, parts: list[Expr]) -> Expr:
+            if node.head != "argmax":
+                return node if node.head in ("num", "sym") else apply(node.head, *parts)
+            place, whole = node.args[0].args[0], node.args[1]
+            outer = tuple(s for s in ordered(whole) if s in self.indices.extents)
+            key = substitute(whole, {s: sym(f"$o{k}") for k, s in enumerate(outer)})
+            called = self.chosen.setdefault(key, len(self.chosen))
+            name = f"{'uvwst'[place % 5]}_star" + (str(called) if called else "")
+            if self.values is not None and name not in self.extra:
+                self.extra[name] = self._argmax(whole, place, outer)
+            return element(name, outer)
+
+        return fold(e, visit)
+
+    def _argmax(self, whole: Expr, place: int, outer: Sequence[Expr]) -> Any:
+        *bound, body = whole.args
+        sizes = {**self.indices.extents, **self.indices.dummies}
+        numbers = {s: n for s, n in sizes.items() if isinstance(n, int)}
+        found = np.asarray(value(body, self.environment(), [*outer, *bound], numbers), dtype=float)
+        window = found.shape[len(outer) :]
+        flat = found.reshape(*found.shape[: len(outer)], -1).argmax(axis=-1)
+        return np.asarray(np.unravel_index(flat, window)[place])
 
     def number(self, e: Expr, free: Sequence[Expr] = ()) -> Any:
         """The value of an expression, or None without values."""
@@ -163,9 +184,7 @@ class Context:
             return None
         if all(scalar(env[n]) is not None for n in names):
             at = {sym(n): num(scalar(env[n]) or 0) for n in names}
-            at.update(
-                {d: num(scalar(value(d, env)) or 0) for d in _all(e) if d.head == "∂"}
-            )
+            at.update({d: num(scalar(value(d, env)) or 0) for d in _all(e) if d.head == "∂"})
             return substitute(e, at)
         if e.head == "neg":
             inner = self.substituted(e.args[0])
@@ -182,6 +201,11 @@ class Context:
                 made = apply("⊙", made, part)
             return made
         return None
+
+
+def cotangent_name(name: str) -> str:
+    """The name of the cotangent that a tensor output is given: z̄."""
+    return f"{name}_bar"
 
 
 def _factors(e: Expr) -> list[Expr]:
@@ -201,161 +225,3 @@ def _names(e: Expr) -> list[str]:
         elif node.head not in ("num", "∂"):
             stack.extend(node.args)
     return found
-
-
-def make_context(
-    net: Network,
-    loss: str,
-    wrt: tuple[str, ...],
-    at: Mapping[str, Any],
-    assume: Sequence[str],
-    digits: int,
-    cotangent: Any,
-) -> Context:
-    """Everything that the steps are made from."""
-    indices = Indices()
-    on_path = _on_path(net, loss, wrt)
-    forms = {s.name: index_form(s, net, indices) for s in net.statements}
-    known = knowledge(
-        [f for s in net.statements if s.name in on_path and (f := forms[s.name])], indices
-    )
-    ctx = Context(net, loss, wrt, indices, forms, known, {}, on_path, digits)
-    facts = tuple(_assumption(text, ctx) for text in assume)
-    ctx.known = Knowledge(known.eliminations, known.shortcuts, (*known.facts, *facts))
-    leaves = [name for name in net.leaves if name not in at]
-    if at and not leaves:
-        _numbers(ctx, at, cotangent)
-        for text, fact in zip(assume, facts, strict=True):
-            _check_assumption(text, fact, ctx)
-    return ctx
-
-
-def _on_path(net: Network, loss: str, wrt: Sequence[str]) -> frozenset[str]:
-    above = set(wrt)
-    for statement in net.statements:
-        if above & set(statement.reads):
-            above.add(statement.name)
-    below = {loss}
-    for statement in reversed(net.statements):
-        if statement.name in below:
-            below |= set(statement.reads)
-    return frozenset(above & below)
-
-
-def _numbers(ctx: Context, at: Mapping[str, Any], cotangent: Any) -> None:
-    """Values of every statement (exact where they can be) and cotangents on the path."""
-    given = {canonical(name): given for name, given in at.items()}
-    loss = ctx.net.nodes[ctx.loss]
-    nodes = dict(ctx.net.nodes)
-    fed = {name: _as_fed(v) for name, v in given.items()}
-    ctx.sizes = bind_sizes(list(nodes.values()), fed)
-    seed_node: Node | None = None
-    if cotangent is not None or any(size != 1 for size in loss.shape):
-        from graphnn.graph.node import make
-
-        seed_node = make("input", shape=loss.shape, dtype=loss.dtype, name="\0cotangent")
-        if cotangent is None:
-            _forward_numbers(ctx, nodes, fed, given)
-            return
-        fed["\0cotangent"] = _as_fed(cotangent)
-        ctx.extra[cotangent_name(ctx.loss)] = exact_array(cotangent)
-    wanted = [nodes[name] for name in sorted(ctx.on_path)]
-    gradients = differentiate(loss, wanted, seed_node).gradients
-    found = evaluate_nodes([*nodes.values(), *gradients.values()], fed, rounded=False)
-    _forward_numbers(ctx, nodes, fed, given, {n: found[node] for n, node in nodes.items()})
-    ctx.cotangents = {
-        name: _plain(found[gradients[nodes[name]]]) for name in sorted(ctx.on_path)
-    }
-
-
-def cotangent_name(name: str) -> str:
-    """The name of the cotangent that a tensor output is given: z̄."""
-    return f"{name}_bar"
-
-
-def _forward_numbers(
-    ctx: Context,
-    nodes: Mapping[str, Node],
-    fed: Mapping[str, Any],
-    given: Mapping[str, Any],
-    found: Mapping[str, Any] | None = None,
-) -> None:
-    if found is None:
-        computed = evaluate_nodes(list(nodes.values()), fed, rounded=False)
-        found = {name: computed[node] for name, node in nodes.items()}
-    env: dict[str, Any] = {name: exact_array(given[name]) for name in ctx.net.leaves}
-    for statement in ctx.net.statements:
-        env[statement.name] = _exact_value(statement, env, found[statement.name])
-    ctx.values = env
-
-
-def _exact_value(statement: Statement, env: Mapping[str, Any], number: Any) -> Any:
-    """The statement's value by its own written tree, exact where that is; else the evaluator's."""
-    array = np.asarray(number, dtype=np.float64)
-    if array.size > 64 or statement.index is not None:
-        return array
-    try:
-        made = value(statement.written, env)
-    except (GraphError, KeyError, ValueError, TypeError, IndexError):
-        return array
-    if np.shape(made) != array.shape:
-        return array
-    gap = np.abs(np.asarray(made, dtype=np.float64) - array)
-    scale = np.max(np.abs(array), initial=1e-300)
-    close = bool(np.all(gap <= 1e-9 * scale)) or not np.all(np.isfinite(array))
-    return made if close and made.dtype == object else array
-
-
-def _as_fed(given: Any) -> Any:
-    array = np.asarray(given)
-    return array.astype(np.float64) if array.dtype == object else array
-
-
-def _plain(x: Any) -> Any:
-    return np.asarray(x, dtype=np.float64)
-
-
-def _assumption(text: str, ctx: Context) -> Fact:
-    """`sum(y)=1` (over all, or `axis=…`) as a fact about an index sum."""
-    from graphnn.expression.reader import read
-
-    left, equals, right = text.partition("=")
-    if "axis" in text:
-        left, _, right = text.rpartition("=")
-        equals = "="
-    if not equals:
-        raise TextError("an assumption is an equality such as sum(y)=1", text)
-    tree = read(left)
-    total = read(right)
-    called = tree.args if tree.head == "call" else ()
-    if not called or called[0].args[0] != "sum" or called[1].head != "sym" or total.head != "num":
-        raise TextError("the assumption that is understood is sum(NAME)=NUMBER", text)
-    name = str(called[1].args[0])
-    if name not in ctx.net.nodes:
-        raise GraphError(f"--assume names {name}, which is no value of the network")
-    shape = ctx.net.nodes[name].shape
-    if not shape:
-        raise ShapeError(f"--assume {text}: {name} is a scalar")
-    axis = len(shape) - 1
-    for part in called[2:]:
-        if part.head == "=":
-            axis = int(part.args[1].args[0]) if part.args[1].head == "num" else -1
-            axis %= len(shape)
-    index = tuple(ctx.indices.fresh(size) for size in shape)
-    bound = index if len(called) == 2 and len(shape) == 1 else (index[axis],)
-    rest = tuple(i for i in index if i not in bound)
-    written = apply("==", apply("Σ", *bound, element(name, index)), total)
-    shown = ctx.letters([written])[0]
-    reason = f"assumes {str(shown).replace(' == ', ' = ')}"
-    return Fact(bound, rest, element(name, index), total, reason)
-
-
-def _check_assumption(text: str, fact: Fact, ctx: Context) -> None:
-    if ctx.values is None:
-        return
-    total = apply("Σ", *fact.bound, fact.pattern)
-    found = np.asarray(value(total, ctx.values, fact.free), dtype=np.float64)
-    if not np.allclose(found, float(fact.value.args[0]), rtol=1e-6):
-        raise GraphError(
-            f"the values contradict --assume {text}: the sum is {np.ravel(found)[0]:.6g}"
-        )

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from graphnn.derivation.backward import (
-    delta_steps,
+from graphnn.derivation.context import Context
+from graphnn.derivation.cotangents import delta_steps
+from graphnn.derivation.evaluation import make_context
+from graphnn.derivation.paths import (
     is_scalar_network,
     no_path,
+    paths,
     scalar_local,
     scalar_steps,
 )
-from graphnn.derivation.context import Context, make_context
+from graphnn.derivation.shown import scalar
 from graphnn.derivation.steps import Derivation, Side, Step
-from graphnn.derivation.values import scalar
 from graphnn.errors import GraphError
 from graphnn.expression.algebra import add, multiply
 from graphnn.expression.names import canonical, show
@@ -63,7 +66,7 @@ def derive(
     graph = as_graph(thing)
     loss, handle = next(iter(graph.outputs.items()))
     net = network(Graph({loss: handle}), detail)
-    loss = net.names[handle.node] if handle.node in net.names else loss
+    loss = net.names.get(handle.node, loss)
     wanted = _wanted(graph, net, wrt)
     given = {canonical(name): value for name, value in (at or {}).items()}
     _check_given(net, given)
@@ -73,7 +76,7 @@ def derive(
         steps += _forward_mode(ctx)
     else:
         found = scalar_steps(ctx) if is_scalar_network(ctx) and not index else None
-        steps += delta_steps(ctx, index) if found is None else found
+        steps += delta_steps(ctx, index) if found is None else [*found, *_folded(ctx)]
     steps += [no_path(ctx, n) for n in wanted if n not in ctx.on_path and mode == "forward"]
     if lr is not None:
         steps += _updates(ctx, lr)
@@ -87,6 +90,14 @@ def derive(
         digits,
         mode,
     )
+
+
+def _folded(ctx: Context) -> list[Step]:
+    """The same gradients by cotangents, where some value has more than two paths."""
+    if all(len(paths(ctx, name) or ()) <= 2 for name in ctx.wrt):
+        return []
+    section = f"Folded, as the program computes it: each ∂{show(ctx.loss)}/∂· once"
+    return [replace(step, section=section) for step in delta_steps(ctx, locals_=False)]
 
 
 def _gradient(ctx: Context, name: str) -> Any:
@@ -174,7 +185,9 @@ def _forward_mode(ctx: Context) -> list[Step]:
             if not reads:
                 continue
             slopes = {r: scalar_local(ctx, s, r) for r in reads}
-            symbols = _sum([apply("·", apply("∂", sym(s.name), sym(r)), _tangent(r, name)) for r in reads])
+            symbols = _sum(
+                [apply("·", apply("∂", sym(s.name), sym(r)), _tangent(r, name)) for r in reads]
+            )
             total = add(*(multiply(slopes[r], _own_tangent(r, name)) for r in reads))
             result = None
             if ctx.values is not None:
@@ -183,7 +196,16 @@ def _forward_mode(ctx: Context) -> list[Step]:
             moved[s.name] = (total, result)
             sides = [Side(symbols), *ctx.sides(total, result)]
             steps.append(
-                Step("chain", s.name, apply("∂", sym(s.name), sym(name)), tuple(sides), "chain rule, outwards", tuple(reads), section, value=result)
+                Step(
+                    "chain",
+                    s.name,
+                    apply("∂", sym(s.name), sym(name)),
+                    tuple(sides),
+                    "chain rule, outwards",
+                    tuple(reads),
+                    section,
+                    value=result,
+                )
             )
     return steps
 
@@ -212,7 +234,9 @@ def _updates(ctx: Context, lr: float | Fraction) -> list[Step]:
         written = apply("-", sym(name), apply("*", rate, gradient))
         result = None
         if ctx.values is not None:
-            result = np.asarray(ctx.values[name] - Fraction(rate.args[0]) * _exactly(_gradient(ctx, name)))
+            result = np.asarray(
+                ctx.values[name] - Fraction(rate.args[0]) * _exactly(_gradient(ctx, name))
+            )
             if scalar(result) is None:
                 result = np.asarray(result, dtype=np.float64)
         steps.append(

@@ -8,15 +8,25 @@ grow when it is differentiated. Elementary ops print as calls (`σ(z[k])`), not 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 
 from graphnn.calculus.formula import Formula, Lookup, read_symbol
-from graphnn.calculus.polynomial import Dimension, Polynomial, single_axis, to_expression
+from graphnn.calculus.polynomial import Polynomial, single_axis, to_expression
 from graphnn.calculus.tables import ACTIVATIONS, definition
 from graphnn.expression.algebra import add, multiply
-from graphnn.expression.tree import BINDERS, Expr, apply, children, num, postorder, rebuild, substitute, sym
+from graphnn.expression.tree import (
+    BINDERS,
+    Expr,
+    apply,
+    children,
+    num,
+    postorder,
+    rebuild,
+    substitute,
+    sym,
+)
 from graphnn.graph.node import Array, Node, scalar_value
 from graphnn.graph.statements import Network, Statement, literal, short_number
 
@@ -44,10 +54,12 @@ class Indices:
     """Index symbols, unique within one derivation; letters are chosen when a line is printed.
 
     `extents` and `wishes` say of each symbol how far it runs and what its author called it.
+    `dummies` are the symbols inside an argmax: always the same ones, so that equal ones are equal.
     """
 
     extents: dict[Expr, int | Polynomial] = field(default_factory=dict)
     wishes: dict[Expr, str] = field(default_factory=dict)
+    dummies: dict[Expr, int | Polynomial] = field(default_factory=dict)
 
     def fresh(self, extent: int | Polynomial, wish: str = "") -> Expr:
         """A new index symbol with this extent."""
@@ -142,9 +154,15 @@ def _linear_to(node: Node, order: Sequence[Node], end: Node) -> bool:
         if not through:
             continue
         constant = all(o in current or o.op == "constant" for o in user.operands)
-        linear = user.kind in ("add", "subtract", "negate", "sum", "mean", "broadcast", "slice") or (
-            user.kind in ("multiply", "divide") and constant and len(through) == 1
-        )
+        linear = user.kind in (
+            "add",
+            "subtract",
+            "negate",
+            "sum",
+            "mean",
+            "broadcast",
+            "slice",
+        ) or (user.kind in ("multiply", "divide") and constant and len(through) == 1)
         linear = linear or (user.kind == "divide" and user.operands[0] in current)
         if not linear or (user.kind == "divide" and user.operands[-1] in current):
             return False
@@ -180,9 +198,7 @@ def _formula_tree(
     else:
         tree = _body(formula, reads, names)
     if formula.guards:
-        conditions = [
-            apply(">=", _polynomial(guard, names), num(0)) for guard in formula.guards
-        ]
+        conditions = [apply(">=", _polynomial(guard, names), num(0)) for guard in formula.guards]
         inside = conditions[0]
         for condition in conditions[1:]:
             inside = apply("and", inside, condition)
@@ -292,7 +308,7 @@ def is_call(formula: Formula) -> bool:
     return formula.body is call_body(formula.name)
 
 
-@lru_cache(maxsize=None)
+@cache
 def call_body(name: str) -> Expr:
     """The body of an activation over `_0`, `_1` …: its operands, then its parameters."""
     made = definition(name)

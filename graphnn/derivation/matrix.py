@@ -73,7 +73,7 @@ def _scaled(front: Expr, tensor: Expr, divisors: list[Expr]) -> Expr:
 
 def _atom(e: Expr) -> Atom | None:
     """A factor over whole tensors, where all of its elements are read at one index."""
-    if any(n.head in BINDERS or n.head in ("δ", "argmax", "where") for n in postorder(e)):
+    if any(n.head in BINDERS or n.head in ("δ", "argmax") for n in postorder(e)):
         return None
     elements = [n for n in _direct(e) if n.head == "[]"]
     indices = {n.args[1:] for n in elements}
@@ -117,9 +117,7 @@ def _whole(e: Expr) -> Expr:
     return made[e]
 
 
-def _tensors(
-    atoms: list[Atom], free: tuple[Expr, ...], bound: set[Expr]
-) -> list[Expr] | None:
+def _tensors(atoms: list[Atom], free: tuple[Expr, ...], bound: set[Expr]) -> list[Expr] | None:
     """Tensor factors to be joined by ⊙: the contracted ones as one product, then the others."""
     contracted = [a for a in atoms if any(p not in free for p in a[1])]
     plain = [a for a in atoms if a not in contracted]

@@ -83,7 +83,8 @@ def _inside(total: Expr, e: Expr) -> Expr:
 
 
 def _constant_side(node: Expr, e: Expr) -> Expr | None:
-    left, right = node.args
+    left: Expr = node.args[0]
+    right: Expr = node.args[1]
     if not contains(left, e):
         return left
     return right if not contains(right, e) else None
@@ -105,4 +106,3 @@ def used_twice(name: str, count: int) -> str:
     """Why several contributions are added."""
     times = {2: "twice", 3: "three times"}.get(count, f"{count} times")
     return f"{show(name)} is used {times}: contributions add"
-

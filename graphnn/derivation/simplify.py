@@ -12,196 +12,31 @@ defined; `fact` holds where its assumption does.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from graphnn.derivation.index_form import (
-    HIDDEN,
-    IndexForm,
     Indices,
-    element,
-    element_name,
-    index_map,
-    instantiate_tree,
 )
+from graphnn.derivation.knowledge import Elimination, Fact, Knowledge, apart, eliminate, leaf_count
 from graphnn.derivation.terms import Term, Terms
-from graphnn.expression.algebra import ONE, ZERO, add, divide, join_product, multiply, split_product, terms
-from graphnn.expression.names import show
+from graphnn.expression.algebra import (
+    ZERO,
+    add,
+    multiply,
+    terms,
+)
 from graphnn.expression.sympy_view import simplified
 from graphnn.expression.tree import (
-    BINDERS,
     Expr,
     contains,
-    fold,
     num,
     postorder,
-    rebuild,
     substitute,
     sym,
     symbols,
 )
 
 RULES = ("delta", "hidden", "cancel", "fact", "like")
-
-
-@dataclass(frozen=True)
-class Fact:
-    """`Σ_bound pattern = value`, for every value of the index symbols in `free`."""
-
-    bound: tuple[Expr, ...]
-    free: tuple[Expr, ...]
-    pattern: Expr
-    value: Expr
-    reason: str
-
-
-@dataclass(frozen=True)
-class Elimination:
-    """`hidden[index] = replacement`: a hidden value written through the statement's own name."""
-
-    hidden: str
-    index: tuple[Expr, ...]
-    replacement: Expr
-
-
-@dataclass(frozen=True)
-class Knowledge:
-    """What the rules may use: eliminations and facts of the statements, and assumptions."""
-
-    eliminations: tuple[Elimination, ...] = ()
-    shortcuts: tuple[Elimination, ...] = ()
-    facts: tuple[Fact, ...] = ()
-
-
-def knowledge(forms: Sequence[IndexForm], indices: Indices) -> Knowledge:
-    """What the statements say about each other: e = p·s from p = e/s, and with it Σ_k p[k] = 1.
-
-    Hidden values are always written through named ones; a value that has a name of its own only
-    where that makes a line shorter (`eliminations` and `shortcuts`).
-    """
-    eliminations: list[Elimination] = []
-    shortcuts: list[Elimination] = []
-    named = {form.name: form for form in forms}
-    for form in forms:
-        done: set[str] = set()
-        inner = [(h, index) for h, (index, _) in form.hidden.items()]
-        outer = [(n, named[n].index) for n in _reads(form.tree) if n in named]
-        for name, index in (*inner, *outer):
-            solved = _solve(form, name, index)
-            if solved is not None and not _reads_any(solved, done):
-                found = eliminations if name.startswith(HIDDEN) else shortcuts
-                found.append(Elimination(name, index, solved))
-                done.add(name)
-    facts: list[Fact] = []
-    everything = (*eliminations, *shortcuts)
-    for form in forms:
-        definitions = dict(form.hidden)
-        definitions[form.name] = (form.index, form.tree)
-        for name, (index, tree) in definitions.items():
-            if tree.head == "Σ":
-                facts.extend(_facts(name, index, tree, everything))
-    return Knowledge(tuple(eliminations), tuple(shortcuts), tuple(facts))
-
-
-def _facts(
-    name: str, index: tuple[Expr, ...], tree: Expr, eliminations: Sequence[Elimination]
-) -> list[Fact]:
-    """`s = Σ_k e[k]` as a fact, and Σ_k p[k] = 1 where e = p·s."""
-    *bound, body = tree.args
-    value = element(name, index)
-    found = []
-    if name.startswith(HIDDEN):
-        found.append(Fact(tuple(bound), index, body, value, "the sum has this name"))
-    inside, outside = _apart(eliminate(body, eliminations), bound)
-    if inside is not None and value in split_product(outside).factors:
-        total = simplified(divide(value, outside))
-        called = next((element_name(n) for n in postorder(inside) if n.head == "[]"), None)
-        if leaf_count(total) == 0 and called is not None:
-            found.append(Fact(tuple(bound), index, inside, total, f"Σ{show(called)} = {total}"))
-    return found
-
-
-def _reads(tree: Expr) -> list[str]:
-    found = {element_name(n): None for n in postorder(tree) if n.head in ("[]", "sym")}
-    return [n for n in found if n is not None and not n.startswith(HIDDEN)]
-
-
-def _solve(form: IndexForm, name: str, index: Sequence[Expr]) -> Expr | None:
-    """Solve `own[i] = product` for one factor or divisor, read at the output's own index."""
-    product = split_product(form.tree)
-    own = element(form.name, form.index)
-    for side in (product.factors, product.divisors):
-        matching = [e for e in side if element_name(e) == name]
-        if len(matching) != 1 or _count(form.tree, name) != 1:
-            continue
-        (e,) = matching
-        at = e.args[1:] if e.head == "[]" else ()
-        onto = {part: mine for part, mine in zip(at, index, strict=True) if part.head == "sym"}
-        rest = [f for f in side if f is not e]
-        if side is product.factors:
-            solved = multiply(
-                divide(own, num(product.coefficient)), *product.divisors, over(*rest)
-            )
-        else:
-            solved = multiply(
-                num(product.coefficient), *product.factors, over(own), over(*rest)
-            )
-        if any(b.head in BINDERS for b in postorder(solved)) or set(form.index) - set(onto):
-            return None
-        return substitute(solved, onto)
-    return None
-
-
-def _count(tree: Expr, name: str) -> int:
-    return sum(element_name(n) == name for n in _elements_of(tree))
-
-
-def _elements_of(tree: Expr) -> list[Expr]:
-    bases = {n.args[0] for n in postorder(tree) if n.head == "[]"}
-    return [n for n in postorder(tree) if n.head == "[]" or (n.head == "sym" and n not in bases)]
-
-
-def over(*divisors: Expr) -> Expr:
-    """`1 / Π divisors`."""
-    return divide(ONE, multiply(*divisors)) if divisors else ONE
-
-
-def _reads_any(e: Expr, names: set[str]) -> bool:
-    return any(element_name(n) in names for n in postorder(e) if n.head in ("[]", "sym"))
-
-
-def eliminate(e: Expr, eliminations: Iterable[Elimination]) -> Expr:
-    """Rule `hidden`: every element of an eliminated value is replaced, at its own index."""
-    for elimination in eliminations:
-
-        def visit(node: Expr, parts: list[Expr], by: Elimination = elimination) -> Expr:
-            if node.head == "[]" and element_name(node) == by.hidden:
-                at = {o: i for o, i in zip(by.index, parts[1:], strict=True) if o.head == "sym"}
-                return substitute(by.replacement, at)
-            if node.head == "sym" and node.args[0] == by.hidden and not by.index:
-                return by.replacement
-            return rebuild(node, parts)
-
-        e = fold(e, visit)
-    return e
-
-
-def open_hidden(e: Expr, forms: Iterable[IndexForm], indices: Indices) -> Expr:
-    """Write out every hidden value that is left by its definition."""
-    definitions = {h: d for form in forms for h, d in form.hidden.items()}
-    for name in reversed(list(definitions)):
-        index, tree = definitions[name]
-
-        def visit(node: Expr, parts: list[Expr], called: str = name) -> Expr:
-            if node.head == "[]" and element_name(node) == called:
-                at = index_map(index, parts[1:], indices)  # noqa: B023
-                return instantiate_tree(tree, at, indices)  # noqa: B023
-            if node.head == "sym" and node.args[0] == called and not index:  # noqa: B023
-                return instantiate_tree(tree, {}, indices)  # noqa: B023
-            return rebuild(node, parts)
-
-        e = fold(e, visit)
-    return e
 
 
 def normalise(
@@ -247,15 +82,9 @@ def shortened(term: Term, shortcuts: Sequence[Elimination]) -> Term:
     return Term(term.bound, term.deltas, body) if leaf_count(body) < leaf_count(term.body) else term
 
 
-def leaf_count(e: Expr) -> int:
-    """How many values a reader meets: elements and symbols, as often as they are written."""
-
-    def visit(node: Expr, parts: list[int]) -> int:
-        if node.head in ("[]", "sym"):
-            return 1
-        return 0 if node.head == "num" else sum(parts)
-
-    return fold(e, visit)
+def terms_size(found: Terms) -> int:
+    """What a reader has to take in: values, sums and δs."""
+    return sum(leaf_count(t.body) + len(t.bound) + len(t.deltas) for t in found)
 
 
 def eliminate_deltas(term: Term, indices: Indices) -> Term | None:
@@ -283,7 +112,11 @@ def eliminate_deltas(term: Term, indices: Indices) -> Term | None:
             body = substitute(body, replacement)
             progress = True
             break
-    unused = [b for b in bound if not contains(body, b) and all(not contains(x, b) for d in deltas for x in d)]
+    unused = [
+        b
+        for b in bound
+        if not contains(body, b) and all(not contains(x, b) for d in deltas for x in d)
+    ]
     for b in unused:
         from graphnn.calculus.polynomial import to_expression
 
@@ -321,7 +154,7 @@ def use_facts(term: Term, facts: Sequence[Fact]) -> Term:
         for b in term.bound:
             if any(contains(x, b) for d in term.deltas for x in d):
                 continue
-            inside, outside = _apart(term.body, [b])
+            inside, outside = apart(term.body, [b])
             if inside is None:
                 continue
             matched = _unify(fact.pattern, inside, {*fact.bound, *fact.free})
@@ -331,28 +164,6 @@ def use_facts(term: Term, facts: Sequence[Fact]) -> Term:
             rest = tuple(x for x in term.bound if x is not b)
             return Term(rest, term.deltas, multiply(outside, value))
     return term
-
-
-def _apart(body: Expr, bound: Sequence[Expr]) -> tuple[Expr | None, Expr]:
-    """A product as (the factors that depend on the bound symbols, the others)."""
-    product = split_product(body)
-
-    def depends(e: Expr) -> bool:
-        return any(contains(e, b) for b in bound)
-
-    inside = join_product(
-        1,
-        [f for f in product.factors if depends(f)],
-        [d for d in product.divisors if depends(d)],
-    )
-    outside = join_product(
-        product.coefficient,
-        [f for f in product.factors if not depends(f)],
-        [d for d in product.divisors if not depends(d)],
-    )
-    if all(not depends(e) for e in (*product.factors, *product.divisors)):
-        return None, body
-    return inside, outside
 
 
 def _unify(pattern: Expr, e: Expr, free: set[Expr]) -> dict[Expr, Expr] | None:

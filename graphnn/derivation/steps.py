@@ -1,13 +1,13 @@
 """A derivation is data: a list of steps, each an equality that can be read back and checked.
 
-    forward     a = σ(z) = σ(1) = 0.731
-    local       ∂a/∂z = a(1 − a) = 0.197                      σ′ = σ(1 − σ)
-    chain       ∂L/∂w = ∂L/∂a · ∂a/∂z · ∂z/∂w = … = −0.106
-    accumulate  the contributions of several paths, added
-    simplify    the same value, by one of the five rules
-    seed        what the backward pass starts from
-    update      w_next = w − 0.1·∂L/∂w
-    remark      a sentence: a convention, a reason for a zero, what the program computes
+forward     a = σ(z) = σ(1) = 0.731
+local       ∂a/∂z = a(1 − a) = 0.197                      σ′ = σ(1 − σ)
+chain       ∂L/∂w = ∂L/∂a · ∂a/∂z · ∂z/∂w = … = −0.106
+accumulate  the contributions of several paths, added
+simplify    the same value, by one of the five rules
+seed        what the backward pass starts from
+update      w_next = w − 0.1·∂L/∂w
+remark      a sentence: a convention, a reason for a zero, what the program computes
 """
 
 from __future__ import annotations

@@ -30,7 +30,6 @@ from graphnn.expression.derivative import outer_derivative, rule
 from graphnn.expression.functions import FUNCTIONS
 from graphnn.expression.sympy_view import equal_at_points
 from graphnn.expression.tree import (
-    BINDERS,
     Expr,
     apply,
     children,
@@ -79,8 +78,8 @@ def occurrences(
                     at = tuple(zip(_index_of(e), free, strict=True))
                     found.append(Term(bound, (*deltas, *at), body))
             continue
-        for part, l, r, b, d in reversed(_inwards(node, indices)):
-            stack.append((part, (*left, *l), (*r, *right), (*bound, *b), (*deltas, *d)))
+        for part, before, after, b, d in reversed(_inwards(node, indices)):
+            stack.append((part, (*left, *before), (*after, *right), (*bound, *b), (*deltas, *d)))
     return tuple(found)
 
 
@@ -98,7 +97,7 @@ def _inwards(node: Expr, indices: Indices) -> list[_Inward]:
             return [(u, (), (), (), ()), (v, (num(-1),), (), (), ())]
         case "neg", (u,):
             return [(u, (num(-1),), (), (), ())]
-        case ("*" | "⊙" | "·"), (u, v):
+        case (("*" | "⊙" | "·"), (u, v)):
             return [(u, (), (v,), (), ()), (v, (u,), (), (), ())]
         case "/", (u, v):
             below = negate(divide(u, power(v, num(2))))
@@ -113,36 +112,33 @@ def _inwards(node: Expr, indices: Indices) -> list[_Inward]:
         case "Σ", (*bound, body):
             return [(body, (), (), tuple(bound), ())]
         case "Max", (*bound, body):
-            return [(body, (), (), tuple(bound), _chosen(tuple(bound), body))]
+            return [(body, (), (), tuple(bound), _chosen(tuple(bound), body, indices))]
         case head, arguments if head in FUNCTIONS:
             return [
                 (u, (outer_derivative(head, k, arguments),), (), (), ())
                 for k, u in enumerate(arguments)
             ]
         case head, arguments if head in CALLS:
-            return [
-                (u, (call_derivative(node, k),), (), (), ()) for k, u in enumerate(arguments)
-            ]
+            return [(u, (call_derivative(node, k),), (), (), ()) for k, u in enumerate(arguments)]
     raise GraphError(f"internal error: no way into {node.head!r}")
 
 
-def _chosen(bound: tuple[Expr, ...], body: Expr) -> Deltas:
+def _chosen(bound: tuple[Expr, ...], body: Expr, indices: Indices) -> Deltas:
     """δ(bound, where the maximum is): the dummy names inside are always the same ones."""
-    names = {b: sym(f"{INDEX}a{k}") for k, b in enumerate(bound)}
+    names = {b: sym(f"{INDEX}a{k}:{indices.extents[b]}") for k, b in enumerate(bound)}
+    indices.dummies.update({dummy: indices.extents[b] for b, dummy in names.items()})
     whole = apply("Max", *names.values(), substitute(body, names))
     return tuple((b, apply("argmax", num(k), whole)) for k, b in enumerate(bound))
 
 
 def _elements(tree: Expr, name: str) -> list[Expr]:
     """The distinct elements of `name` that a tree reads, in order."""
-    found = []
     bases = {n.args[0] for n in postorder(tree) if n.head == "[]"}
-    for node in postorder(tree):
-        if node.head == "[]" and element_name(node) == name:
-            found.append(node)
-        elif node.head == "sym" and node.args[0] == name and node not in bases:
-            found.append(node)
-    return found
+    return [
+        node
+        for node in postorder(tree)
+        if element_name(node) == name and (node.head == "[]" or node not in bases)
+    ]
 
 
 def _index_of(e: Expr) -> tuple[Expr, ...]:
@@ -216,11 +212,7 @@ def _slope(node: Expr, inner: list[Expr], wanted: str) -> Expr:
     """The chain rule for one part: the table's rules, and the calls' own."""
     if node.head in CALLS:
         return add(
-            *(
-                multiply(call_derivative(node, k), d)
-                for k, d in enumerate(inner)
-                if d is not ZERO
-            )
+            *(multiply(call_derivative(node, k), d) for k, d in enumerate(inner) if d is not ZERO)
         )
     return rule(node, inner, wanted)
 

@@ -31,7 +31,9 @@ def _block(section: str, steps: list[Step], digits: int) -> str:
     lines = [section] if section else []
     columns = [_cells(step, digits) for step in steps]
     plain = [
-        cells for cells, step in zip(columns, steps, strict=True) if cells and not _is_stacked(step, cells)
+        cells
+        for cells, step in zip(columns, steps, strict=True)
+        if cells and not _is_stacked(step, cells)
     ]
     width = max((len(c[0]) for c in plain), default=0)
     widths = [
@@ -64,8 +66,7 @@ def _stacked(step: Step, cells: list[str], width: int) -> list[tuple[str, str]]:
     rules[0] = "; ".join(dict.fromkeys(r for r in (rules[0], step.rule) if r))
     lefts = [head, *(" " * len(head) for _ in cells[2:])]
     return [
-        (f"  {left} {cell}", rule)
-        for left, cell, rule in zip(lefts, cells[1:], rules, strict=True)
+        (f"  {left} {cell}", rule) for left, cell, rule in zip(lefts, cells[1:], rules, strict=True)
     ]
 
 

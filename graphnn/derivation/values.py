@@ -17,14 +17,14 @@ import numpy.typing as npt
 from graphnn.derivation.index_form import CALLS, call_body
 from graphnn.errors import GraphError
 from graphnn.expression.functions import FUNCTIONS
-from graphnn.expression.numerals import exact, numeral
-from graphnn.expression.tree import Expr, Number, apply, fold, num, postorder, sym
+from graphnn.expression.tree import Expr, Number, postorder
 from graphnn.graph.evaluate import function_value
 
 Array = npt.NDArray[Any]
+
 EXACT_SIZE = 64
+
 MAX_POINTS = 2_000_000
-SHOWN_SIZE = 4
 
 
 def exact_array(given: Any) -> Array:
@@ -98,7 +98,13 @@ def value(
         results[node] = _node_value(node, results, env, axes)
     found = results[e]
     if not free:
-        return found if not axes.rank or found.ndim < axes.rank else found.reshape(()) if found.size == 1 else found
+        return (
+            found
+            if not axes.rank or found.ndim < axes.rank
+            else found.reshape(())
+            if found.size == 1
+            else found
+        )
     full = np.broadcast_to(found, [*(known[s] for s in free), *(1 for _ in bound)])
     return full.reshape([known[s] for s in free])
 
@@ -212,11 +218,11 @@ def _sum(node: Expr, results: dict[Expr, Array], axes: _Axes) -> Array:
 def _reduction(node: Expr, results: dict[Expr, Array]) -> Array:
     x = results[node.args[0]]
     axis = next((_axis(a.args[1]) for a in node.args[1:] if a.head == "="), None)
-    total = np.asarray(x.sum(axis=axis))
+    total = _array(x.sum(axis=axis))
     if node.head == "sum":
         return total
     count = x.size // max(1, total.size)
-    return total / count if total.dtype != object else total * Fraction(1, count)
+    return _array(total / count if total.dtype != object else total * Fraction(1, count))
 
 
 def _axis(e: Expr) -> Any:
@@ -260,7 +266,9 @@ def _power(a: Array, b: Array) -> Array:
             return _divide(np.asarray(1, dtype=object), _power(a, np.asarray(-n, dtype=object)))
         return _array(a**n)
     with np.errstate(all="ignore"):
-        return np.asarray(np.power(np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)))
+        return np.asarray(
+            np.power(np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64))
+        )
 
 
 _OPERATORS: dict[str, Callable[..., Any]] = {
@@ -280,92 +288,3 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
     "and": np.logical_and,
     "where": np.where,
 }
-
-
-def scalar(x: Any) -> Number | None:
-    """The number of a single-element value, exact where it is; None for an array."""
-    array = np.asarray(x)
-    if array.size != 1:
-        return None
-    item = array.reshape(()).item()
-    if isinstance(item, Fraction | int | float):
-        return item.numerator if isinstance(item, Fraction) and item.denominator == 1 else item
-    return float(item)
-
-
-def literal(x: Any) -> Expr | None:
-    """A value written out: a number, a vector, a matrix up to 4×4; None where it is larger."""
-    array = np.asarray(x)
-    single = scalar(array)
-    if single is not None and array.ndim < 2:
-        return num(single)
-    if array.ndim > 2 or any(size > SHOWN_SIZE for size in array.shape) or array.size == 0:
-        return None
-    rows = [_cell(v) if array.ndim == 1 else apply("vector", *map(_cell, v)) for v in array]
-    return apply("vector", *rows)
-
-
-def _cell(x: Any) -> Expr:
-    found = scalar(x)
-    return num(found if found is not None else 0)
-
-
-def summary(x: Any, digits: int) -> str:
-    """Shape, norm and corner of an array that is too large to write out."""
-    array = np.asarray(x, dtype=np.float64)
-    norm = numeral(float(np.linalg.norm(array.ravel())), digits)
-    corner = ", ".join(numeral(float(v), digits) for v in array.ravel()[:2])
-    shape = "×".join(map(str, array.shape))
-    return f"({shape}), norm {norm}, first {corner}" if array.size else f"({shape}), empty"
-
-
-def shown_value(e: Expr, digits: int) -> Expr:
-    """A numeric expression with every number replaced by the number that its text says."""
-
-    def visit(node: Expr, parts: list[Expr]) -> Expr:
-        if node.head == "num":
-            return num(read_numeral(numeral(node.args[0], digits)))
-        return node if node.head == "sym" else apply(node.head, *parts)
-
-    return fold(e, visit)
-
-
-def read_numeral(text: str) -> Number:
-    """The number that a printed text says, exactly."""
-    plain = text.replace("−", "-")
-    if plain in ("nan", "∞", "-∞"):
-        return float(plain.replace("∞", "inf"))
-    if "/" in plain:
-        above, below = plain.split("/")
-        return Fraction(int(above), int(below))
-    made = Fraction(plain)
-    return made.numerator if made.denominator == 1 else made
-
-
-def reproduces(shown: Expr, result: Any, digits: int) -> bool:
-    """Whether the numbers shown, computed as shown, give the result shown to its last digit."""
-    try:
-        computed = value(shown_value(shown, digits), {})
-    except (GraphError, ZeroDivisionError, ValueError, KeyError):
-        return False
-    wanted = np.asarray(result)
-    if computed.size != wanted.size:
-        return False
-    for mine, theirs in zip(computed.ravel(), wanted.ravel(), strict=True):
-        a, b = scalar(mine), scalar(theirs)
-        if a is None or b is None:
-            return False
-        text = numeral(b, digits)
-        if not exact(b) and exact(a):
-            a = float(a)
-        if numeral(a, digits) != text and numeral(float(a), digits) != numeral(float(b), digits):
-            return False
-    return True
-
-
-def names_in(e: Expr) -> list[str]:
-    """The value names that an expression reads."""
-    return [str(n.args[0]) for n in postorder(e) if n.head == "sym"]
-
-
-__all__ = ["derivative_name", "exact_array", "literal", "reproduces", "scalar", "summary", "sym", "value"]

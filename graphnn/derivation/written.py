@@ -32,9 +32,8 @@ def lettered(parts: Sequence[Expr], indices: Indices, taken: Iterable[str]) -> l
     """The same expressions with letters for their index symbols, one choice for all of them."""
     first = _named(parts[0], {}, indices, taken)
     lettered_parts = [substitute(parts[0], first)]
-    for part in parts[1:]:
-        lettered_parts.append(_each_summand(part, first, indices, taken))
-    return lettered_parts
+    rest = (_each_summand(part, first, indices, taken) for part in parts[1:])
+    return [*lettered_parts, *rest]
 
 
 def _each_summand(e: Expr, known: dict[Expr, Expr], indices: Indices, taken: Iterable[str]) -> Expr:
@@ -79,7 +78,7 @@ def _letter(symbol: Expr, indices: Indices, busy: set[str]) -> str:
         if isinstance(atom, Dimension) and len(atom.name) == 1:
             wishes.append(atom.name.lower())
     pool = [*wishes, *LETTERS, *(f"{a}{k}" for k in range(1, 99) for a in LETTERS)]
-    return next(letter for letter in pool if letter not in busy)
+    return str(next(letter for letter in pool if letter not in busy))
 
 
 def terms_tree(found: Terms) -> Expr:
@@ -95,13 +94,22 @@ def terms_tree(found: Terms) -> Expr:
     if len(found) == 1 and free and not free[0].deltas and free[0].body.head not in ("+", "-"):
         return free[0].body
     single = [
-        multiply(part, *(apply("δ", *pair) for pair in term.deltas))
+        _times_deltas(part, term)
         for term in free
         for part in (terms(term.body) if not term.deltas else [term.body])
     ]
     parts = [_factored(single)] if single else []
     parts += [_bound_tree(term) for term in bound]
     return sum_tree(parts)
+
+
+def _times_deltas(body: Expr, term: Term) -> Expr:
+    """`body · δ · δ`; a δ stays outside a case that the body is."""
+    if body.head == "where":
+        for pair in term.deltas:
+            body = apply("*", body, apply("δ", *pair))
+        return body
+    return multiply(body, *(apply("δ", *pair) for pair in term.deltas))
 
 
 def sum_tree(parts: Sequence[Expr]) -> Expr:
@@ -136,8 +144,8 @@ def _bound_tree(term: Term) -> Expr:
     below_inside = [d for d in product.divisors if _depends(d, term.bound)]
     size = -product.coefficient if negative else product.coefficient
     body = join_product(1, [*inside, *factors], below_inside)
-    bound = _unconditioned(term, conditions)
-    made = apply("Σ", *bound, *conditions, body) if bound or conditions else body
+    alone = _unconditioned(term, conditions)
+    made = apply("Σ", *alone, *conditions, body) if alone or conditions else body
     front = join_product(size, outside, below_outside)
     if front is not ONE:
         made = apply("*", front, made)
@@ -177,7 +185,9 @@ def _factored(parts: Sequence[Expr]) -> Expr:
     ]
     inner = sum_tree(rest)
     if size < 0:
-        return negate(multiply(join_product(-size, factors), inner, join_product(1, [ONE], divisors)))
+        return negate(
+            multiply(join_product(-size, factors), inner, join_product(1, [ONE], divisors))
+        )
     front = join_product(size.numerator, factors)
     below = [*([] if size.denominator == 1 else [_number(size.denominator)]), *divisors]
     made = inner if front is ONE else apply("*", front, inner)

@@ -14,6 +14,7 @@ _SIGNS = {
     "‖": "|", "—": "-", "–": "-",
 }  # fmt: skip
 _POWERS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
+_SMALL = "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ"
 _OPERAND = rf"(?:{PATTERN}|\([^()]*\))(?:\[[^\[\]]*\])?"
 # a quotient of differentials that follows a factor would be divided by it: it takes brackets
 _PARTIAL = f"∂{_OPERAND}/∂{_OPERAND}"
@@ -31,7 +32,7 @@ def spell(text: str) -> str:
     text = re.sub(r"[ΣƩ∑](?=_)", "sum", text)
     text = re.sub(r"δ(?=_([a-z][a-z](?!\w)|\{))", "delta", text)
     text = re.sub(r"ᵀ(?=[^\W\d])", "ᵀ ", text)
-    text = re.sub(rf"({PATTERN})(?=[^\W\d])", r"\1 ", text)
+    text = re.sub(rf"(?<=[{_SMALL}])(?=[^\W\d_{_SMALL}])", " ", text)
     text = re.sub(PATTERN, lambda m: m[0] if m[0].isascii() else canonical(m[0]), text)
     text = re.sub(r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+", lambda m: "^" + m[0].translate(_POWERS), text)
     text = "".join(_SIGNS.get(letter, letter) for letter in text)

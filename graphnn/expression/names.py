@@ -102,7 +102,12 @@ def latex(name: str) -> str:
     """
     stem, accent, subscript = parts(name)
     stem = stem.replace("_", r"\_")
-    text = f"\\{stem}" if stem in GREEK else (stem if len(stem) == 1 else rf"\mathit{{{stem}}}")
+    if stem in GREEK:
+        text = f"\\{stem}"
+    elif not stem.isascii():
+        text = rf"\text{{{stem}}}"
+    else:
+        text = stem if len(stem) == 1 else rf"\mathit{{{stem}}}"
     if accent:
         text = rf"\{accent}{{{text}}}"
     if not subscript:

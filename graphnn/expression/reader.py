@@ -101,6 +101,14 @@ def read(text: str) -> Expr:
     return tree
 
 
+def parse_placed(piece: str, text: str, start: int) -> tuple[Expr, Places]:
+    """An expression that is the piece of `text` from `start` on; also where its parts were typed."""
+    clean, _ = _plain(piece)
+    made, known = _parse(clean, "expression", text, start)
+    tree: Expr = made
+    return tree, known
+
+
 def normal(text: str) -> str:
     """The text in Unicode's form NFC: every letter with an accent has one spelling."""
     return unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n")

@@ -307,7 +307,8 @@ _NEGLIGIBLE = 1e-13
 def compare(a: Any, b: Any, points: int = 5) -> bool | None:
     """Whether two sympy expressions agree at fixed pseudo-random points; None where undecided.
 
-    Real values count first. Where an expression is real at none of the points (`log(x − 9)`), its
+    Expressions with cases are compared at more points, near the numbers in them too, so that each
+    case is met. Real values count first. Where an expression is real at none of the points (`log(x − 9)`), its
     complex values are compared instead; where it is nowhere defined, nothing is decided.
     """
     import random
@@ -322,11 +323,16 @@ def compare(a: Any, b: Any, points: int = 5) -> bool | None:
         raise GraphError("internal error: only real symbols are compared")
     compute = sympy.lambdify(variables, [a, b], modules=[_bounded(), "mpmath"], cse=False)
     generator = random.Random(len(variables))
+    ranges = list(_RANGES)
+    if a.has(sympy.Piecewise) or b.has(sympy.Piecewise):
+        near_by = sorted({float(c) for c in a.atoms(sympy.Number) | b.atoms(sympy.Number)})
+        ranges += [(c - 1.5, c + 1.5) for c in near_by if abs(c) < 1e6]
+        points *= len(ranges)
     real = complex_ = 0
     agree = True
     with mpmath.workdps(30):
-        for attempt in range(10 * points):
-            at = [mpmath.mpf(generator.uniform(*_RANGES[attempt % 3])) for _ in variables]
+        for attempt in range(8 * points):
+            at = [mpmath.mpf(generator.uniform(*ranges[attempt % len(ranges)])) for _ in variables]
             try:
                 x, y = (mpmath.mpmathify(value) for value in compute(*at))
                 if not (mpmath.isfinite(x) and mpmath.isfinite(y)):

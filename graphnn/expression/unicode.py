@@ -114,10 +114,13 @@ def _print(node: Expr, parts: list[Text], digits: int) -> Text:  # noqa: PLR0911
 def _product(parts: list[Text]) -> Text:
     """A product by a number: `a(1 − a)` where that reads as this product, else `a·b`."""
     (left, least), (right, binding) = parts
-    if binding < OPEN or binding == PRODUCT:
-        clear = least == ATOM or (least == BESIDE and left.endswith(")"))
-        if clear and not left[-1].isdigit():
+    clear = least == ATOM or (least == BESIDE and left.endswith(")"))
+    if clear and not left[-1].isdigit():
+        if binding < OPEN or binding == PRODUCT:
             return f"{left}({right})", BESIDE
+        # after a name this would be a call with something behind it
+        if binding >= POWER and right.startswith("(") and left[-1] in ")]ᵀ½⅓⅔¼¾":
+            return f"{left}{right}", BESIDE
     return _chain(parts, "·")
 
 

@@ -254,9 +254,10 @@ def tangent(output: Handle, tangents: Mapping[Handle, Handle]) -> Handle:
     """
     moved = {h.node: t.node for h, t in tangents.items()}
     try:
-        return Handle(push_forward([output.node], moved)[output.node])
+        made = push_forward([output.node], moved)[output.node]
     except GraphError as error:
         raise type(error)(error.message, f"  at {user_line()}") from None
+    return Handle(made, Written("tangent", (output, *tangents.keys(), *tangents.values())))
 
 
 def sgd(graph: Any, lr: float | Handle) -> Graph:

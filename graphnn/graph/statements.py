@@ -3,7 +3,8 @@
 The user's names come first. With `detail="paths"` an unnamed part gets a name of its own where it
 is used twice, where it is the argument or the value of an activation inside something larger
 (z and a), or where a network of one statement would otherwise hide its paths (u, v, u₁ …).
-`"statements"` never splits; `"ops"` names every operation.
+`"statements"` never splits (but for reshape, concat and split, which are no formulas); `"ops"`
+names every operation.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ _ACTIVATIONS = {row.partition("(")[0].strip() for row in ACTIVATIONS.splitlines(
     "sign",
     "softmax",
 }
+
+_STRUCTURES = frozenset({"reshape", "concat", "split"})
+"""Ops that are not formulas: always statements of their own, since they have no index form."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +110,7 @@ def network(graph: Graph, detail: str = "paths") -> Network:
         if handle.node.op not in ("input", "parameter"):
             named.setdefault(handle.serial, name)
     _share_names(handles, named)
-    if detail != "statements":
-        _Namer(handles, named, detail).run()
+    _Namer(handles, named, detail).run()
     return _collect(handles, named)
 
 
@@ -152,11 +155,8 @@ class _Namer:
         for handle in handles:
             for operand in _operands(handle):
                 self.users.setdefault(operand.node, []).append(handle)
-        computed = {n for s, n in named.items() if _computed(self._by_serial()[s])}
+        computed = {named[h.serial] for h in handles if h.serial in named and _computed(h)}
         self.single = len(computed) == 1
-
-    def _by_serial(self) -> dict[int, Handle]:
-        return {handle.serial: handle for handle in self.handles}
 
     def run(self) -> None:
         wanted: dict[Node, str] = {}
@@ -184,8 +184,12 @@ class _Namer:
         users = self.users.get(handle.node, [])
         if not users:
             return ""
-        if self.detail == "ops":
+        structural = _function(handle) in _STRUCTURES
+        fed_on = _compound(handle) and any(_function(user) in _STRUCTURES for user in users)
+        if self.detail == "ops" or structural or fed_on:
             return "u"
+        if self.detail == "statements":
+            return ""
         if any(_function(user) in _ACTIVATIONS and _compound(handle) for user in users):
             return "z"
         if _function(handle) in _ACTIVATIONS:

@@ -13,7 +13,7 @@ from typing import Any
 
 from graphnn.calculus.formula import Shape
 from graphnn.errors import DtypeError, GraphError, ShapeError, TextError, caret
-from graphnn.expression.names import canonical, show
+from graphnn.expression.names import GREEK, canonical, show
 from graphnn.expression.reader import Declaration, Line, normal, place_of, read_lines
 from graphnn.expression.tree import Expr, children, postorder
 from graphnn.graph.graph import Graph
@@ -22,7 +22,7 @@ from graphnn.graph.leaves import input as make_input, parameter as make_paramete
 from graphnn.graph.node import DTYPES
 from graphnn.text.functions import FUNCTIONS, function
 from graphnn.text.indexed import Indexed, has_sum
-from graphnn.text.resolve import Defect, Resolved, resolve, unknown
+from graphnn.text.resolve import CONSTANTS, Defect, Resolved, resolve, unknown
 from graphnn.text.scan import Uses, scan
 from graphnn.text.shapes import Dimensions, agree, size_of
 from graphnn.text.tensors import Place, as_handle, build
@@ -179,12 +179,18 @@ class _Reader:
         """The names of each line; a name before a bracket is a value where it is one elsewhere."""
         fixed = {*self.statements, *declared, *self.dtypes, *self.given}
         for name, line in self.statements.items():
-            trees = [line.body, *(line.index or ())]
             found = scan([line.body], fixed)
             for part in line.index or ():
                 found.indices.update(scan([_as_element(part)], fixed).indices)
             self.uses[name] = found
-            del trees
+        applied = set().union(*(found.applied for found in self.uses.values()))
+        for found in self.uses.values():
+            for name in list(found.values):
+                # σ alone is a value (a width), where it is nowhere applied to anything
+                is_letter = name in GREEK and name not in CONSTANTS and name not in applied
+                meant = name in CONSTANTS or function(name) is not None
+                if name not in fixed and meant and not is_letter:
+                    del found.values[name]
         self.values = set(fixed)
         for found in self.uses.values():
             self.values.update(found.values)

@@ -6,8 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from graphnn.expression.tree import Expr, children, symbols
-from graphnn.text.functions import function
-from graphnn.text.resolve import CONSTANTS, LITERALS
+from graphnn.text.resolve import LITERALS
 
 
 @dataclass
@@ -16,7 +15,8 @@ class Uses:
 
     `values` stand where a value is read; `called` stand before a bracket and are functions, or
     values to be multiplied; `elements` are reads `x[i, j]` with index names in them; `looked_up`
-    are the integer tensors of `E[t[n], d]`.
+    are the integer tensors of `E[t[n], d]`; `applied` names stand before something that a function
+    would take.
     """
 
     values: dict[str, Expr] = field(default_factory=dict)
@@ -25,6 +25,7 @@ class Uses:
     bound: dict[str, Expr] = field(default_factory=dict)
     elements: list[tuple[str, tuple[Expr, ...]]] = field(default_factory=list)
     looked_up: dict[str, Expr] = field(default_factory=dict)
+    applied: set[str] = field(default_factory=set)
     sums: bool = False
 
 
@@ -51,6 +52,9 @@ def scan(trees: Collection[Expr], values: Collection[str]) -> Uses:
             case "call":
                 found.called.setdefault(node.args[0].args[0], node)
                 stack.extend((part, inside) for part in reversed(node.args[1:]))
+            case "juxt":
+                found.applied.update(_base(part) for part in node.args[:-1])
+                stack.extend((part, inside) for part in reversed(node.args))
             case "=":
                 stack.append((node.args[1], inside))
             case "[]":
@@ -74,10 +78,13 @@ def scan(trees: Collection[Expr], values: Collection[str]) -> Uses:
                 stack.extend((part, inside) for part in reversed(children(node)))
     for name in (*found.indices, *LITERALS):
         found.values.pop(name, None)
-    for name in list(found.values):
-        if name not in values and (function(name) is not None or name in CONSTANTS):
-            del found.values[name]
+    found.applied.update(found.called)
     return found
+
+
+def _base(part: Expr) -> str:
+    base = part.args[0] if part.head == "^" else part
+    return str(base.args[0]) if base.head == "sym" else ""
 
 
 def _element(node: Expr, values: Collection[str], found: Uses) -> None:

@@ -240,10 +240,10 @@ def _matrix_product(node: Expr, left: Handle, right: Handle) -> Handle:
     if is_row and right.ndim == 1:
         if left.ndim == 1:
             made = ops.einsum("i,j->ij", left, right)
-            return Handle(made.node, Written("matmul", (left, _turned(right))))
+            return Handle(made.node, Written("matmul", (left, right)))
         row = ops.reshape(right, (1, *right.shape))
         made = ops.matmul(left, row)
-        return Handle(made.node, Written("matmul", (left, _turned(right))))
+        return Handle(made.node, Written("matmul", (left, right)))
     return ops.matmul(left, right)
 
 

@@ -1,0 +1,208 @@
+"""Cotangents: each ∂L/∂v is computed once, from the loss inwards.
+
+It gets a name (δ) where it is used more than once, because that reuse is backpropagation; where it
+is used once it is inlined into the next line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from graphnn.derivation.context import Context, cotangent_name
+from graphnn.derivation.index_form import CALLS, element
+from graphnn.derivation.index_lines import assumable, index_lines, reasons, why_the_transpose
+from graphnn.derivation.local import (
+    local,
+    opened_terms,
+    partial,
+)
+from graphnn.derivation.local_lines import is_named, local_lines
+from graphnn.derivation.matrix import matrix_form
+from graphnn.derivation.paths import no_path
+from graphnn.derivation.rule_names import used_twice
+from graphnn.derivation.simplify import normalise, terms_size
+from graphnn.derivation.steps import Side, Step
+from graphnn.derivation.structures import structural_step
+from graphnn.derivation.terms import Term, Terms, chain
+from graphnn.expression.algebra import ONE
+from graphnn.expression.functions import FUNCTIONS
+from graphnn.expression.names import parts as name_parts
+from graphnn.expression.names import show
+from graphnn.expression.tree import sym
+from graphnn.graph.statements import Statement
+
+
+def delta_steps(ctx: Context, index: bool = False, locals_: bool = True) -> list[Step]:
+    """Each ∂L/∂v once, from the loss inwards: named δ where it is used more than once."""
+    cotangents: dict[str, Terms] = {ctx.loss: _seed(ctx)}
+    steps: list[Step] = []
+    section = f"Backward, from {show(ctx.loss)} inwards"
+    taken = set(ctx.net.nodes)
+    arriving: dict[str, list[tuple[Statement, Terms]]] = {}
+    for name in _backward_order(ctx):
+        if name == ctx.loss:
+            if name in ctx.wrt:
+                steps.append(Step("chain", name, partial(sym(name), sym(name)), (Side(ONE),)))
+        elif name not in arriving:
+            steps.append(no_path(ctx, name))
+            continue
+        else:
+            named = is_named(ctx, name)
+            made, cotangents[name] = _cotangent_steps(
+                ctx, name, arriving[name], cotangents, named, section, taken, index
+            )
+            steps.extend(made)
+        statement = next((s for s in ctx.path_statements if s.name == name), None)
+        if statement is None:
+            continue
+        for operand in ctx.operands(statement):
+            arriving.setdefault(operand, []).append((statement, local(ctx, statement, operand)))
+    if not locals_:
+        return steps
+    why = [] if index else why_the_transpose(ctx, cotangents)
+    return [*local_lines(ctx, section), *steps, *why]
+
+
+def _backward_order(ctx: Context) -> list[str]:
+    """Statements from the loss inwards; a leaf as soon as every line that uses it is done."""
+    order = [s.name for s in reversed(ctx.path_statements)]
+    first_use: dict[str, str] = {}
+    for statement in reversed(ctx.path_statements):
+        for operand in ctx.operands(statement):
+            first_use[operand] = statement.name
+    found = [] if order else [ctx.loss] if ctx.loss in ctx.wrt else []
+    for name in order:
+        found.append(name)
+        found += [n for n in ctx.wrt if n not in order and first_use.get(n) == name]
+    return [*found, *(n for n in ctx.wrt if n not in found)]
+
+
+def _seed(ctx: Context) -> Terms:
+    shape = ctx.net.nodes[ctx.loss].shape
+    if all(size == 1 for size in shape) and cotangent_name(ctx.loss) not in ctx.extra:
+        return (Term((), (), ONE),)
+    return (Term((), (), element(cotangent_name(ctx.loss), ctx.index(ctx.loss))),)
+
+
+def _cotangent_steps(
+    ctx: Context,
+    name: str,
+    arriving: Sequence[tuple[Statement, Terms]],
+    cotangents: dict[str, Terms],
+    named: bool,
+    section: str,
+    taken: set[str],
+    index: bool,
+) -> tuple[list[Step], Terms]:
+    """The line for ∂L/∂name, and the terms under which its users read it."""
+    free = ctx.index(name)
+    raw: Terms = ()
+    through: list[Step] = []
+    for statement, found in arriving:
+        if ctx.forms[statement.name] is None:
+            step, found = structural_step(ctx, statement, name, cotangents[statement.name], taken)
+            through.append(replace(step, section=section))
+            raw += found
+            continue
+        raw += chain(cotangents[statement.name], ctx.index(statement.name), found, ctx.indices)
+    plain = normalise(raw, ctx.known, ctx.indices, ("hidden", "delta"))
+    final = normalise(raw, ctx.known, ctx.indices)
+    if through and len(arriving) == 1:
+        (only,) = through
+        whole = partial(ctx.top, sym(name))
+        if name in ctx.wrt and not _uses(ctx, name):
+            only = replace(only, lhs=whole, define=False, sides=only.sides)
+        else:
+            only = replace(only, sides=(Side(whole), *only.sides), define=True)
+        return [only], raw
+    if not named:
+        return through, final if terms_size(final) < terms_size(plain) else plain
+    shown = matrix_form(opened_terms(ctx, plain), free)
+    shorter = (
+        matrix_form(opened_terms(ctx, final), free)
+        if terms_size(final) < terms_size(plain)
+        else None
+    )
+    lhs = partial(ctx.top, sym(name))
+    result = ctx.cotangents.get(name)
+    many = sum(len(found) for _, found in arriving) if len(arriving) > 1 else 1
+    rule = used_twice(name, many) if len(arriving) > 1 else ""
+    steps = through
+    if shown is not None and not index:
+        sides = [Side(shown)]
+        if shorter is not None:
+            sides.append(Side(shorter))
+            rule = rule or reasons(raw, ctx)
+        best = shorter if shorter is not None else shown
+        result = ctx.exactly(best, (), result)
+        sides = [*sides[:-1], *ctx.sides(best, result)]
+        shapes = _shapes(ctx, name)
+        kind = "simplify" if shorter is not None else "chain"
+    else:
+        lines = index_lines(ctx, name, arriving, cotangents, raw)
+        for e, _ in lines:
+            result = ctx.exactly(e, free, result)
+        pair = partial(ctx.top, element(name, free))
+        lhs, *sides_ = ctx.letters([pair, *(e for e, _ in lines)])
+        sides = [Side(e, rule=why) for e, (_, why) in zip(sides_, lines, strict=True)]
+        hint = assumable(final, ctx)
+        if hint and sides:
+            sides[-1] = replace(sides[-1], rule="; ".join(r for r in (sides[-1].rule, hint) if r))
+        if result is not None:
+            sides.append(ctx.result(result))
+        shapes, kind = "", "simplify" if len(lines) > 1 else "chain"
+    define = name not in ctx.wrt or len(_uses(ctx, name)) > 1
+    called = None
+    if define and name in ctx.forms:
+        argument = any(
+            (form := ctx.forms[s.name]) is not None
+            and (form.hidden or form.tree.head in CALLS or form.tree.head in FUNCTIONS)
+            for s, _ in arriving
+        )
+        called = _delta_name(name, taken, argument)
+        taken.add(called)
+        if result is not None:
+            ctx.extra[called] = result
+    first = [sym(called)] if called is not None else []
+    steps.append(
+        Step(
+            kind,
+            name,
+            first[0] if first else lhs,
+            (*([Side(lhs)] if first else []), *sides),
+            rule,
+            tuple(s.name for s, _ in arriving),
+            section,
+            shapes,
+            result,
+            define=bool(first),
+            free=free,
+            stacked=shown is None or index,
+        )
+    )
+    if called is not None:
+        return steps, (Term((), (), element(called, free)),)
+    return steps, final
+
+
+def _uses(ctx: Context, name: str) -> list[str]:
+    statement = next((s for s in ctx.path_statements if s.name == name), None)
+    return [] if statement is None else ctx.operands(statement)
+
+
+def _delta_name(name: str, taken: set[str], argument: bool) -> str:
+    """δ₁ for z₁, δ for z where it is the argument of a function; else δ with the name below it."""
+    number = name_parts(name)[2]
+    wanted = f"delta{number}" if number.isdigit() else "delta"
+    stem = name.replace("_", "")
+    candidates = [wanted] if argument else []
+    candidates += [f"delta_{stem}", *(f"delta_{stem}{k}" for k in range(len(taken) + 1))]
+    return next(c for c in candidates if c not in taken)
+
+
+def _shapes(ctx: Context, name: str) -> str:
+    from graphnn.calculus.definition import shape_text
+
+    shape = ctx.net.nodes[name].shape
+    return shape_text(shape) if shape else ""

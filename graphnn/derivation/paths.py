@@ -1,0 +1,267 @@
+"""Scalars: local derivatives first, then a product for each path from the loss to a value.
+
+Up to eight paths are shown one by one and summed; a network with more is shown by cotangents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from graphnn.derivation.context import Context
+from graphnn.derivation.knowledge import leaf_count
+from graphnn.derivation.local import (
+    joined_sum,
+    local,
+    opened,
+    partial,
+    spaced,
+)
+from graphnn.derivation.rule_names import FLAT, margin, used_twice
+from graphnn.derivation.shown import literal, reproduces
+from graphnn.derivation.simplify import cancelled
+from graphnn.derivation.steps import Side, Step
+from graphnn.derivation.terms import Term
+from graphnn.derivation.written import terms_tree
+from graphnn.expression.algebra import ONE, ZERO, multiply
+from graphnn.expression.names import show
+from graphnn.expression.tree import Expr, num, postorder, sym
+from graphnn.graph.statements import Statement
+
+MAX_PATHS = 8
+
+SHORT = 6
+
+
+def is_scalar_network(ctx: Context) -> bool:
+    """Whether every value on the path is a scalar."""
+    return all(not ctx.net.nodes[name].shape for name in ctx.on_path)
+
+
+def paths(ctx: Context, name: str) -> list[tuple[str, ...]] | None:
+    """The paths from the loss to `name`, or None where there are more than eight."""
+    counts = {ctx.loss: 1}
+    for statement in reversed(ctx.path_statements):
+        for operand in ctx.operands(statement):
+            counts[operand] = counts.get(operand, 0) + counts.get(statement.name, 0)
+    if counts.get(name, 0) > MAX_PATHS:
+        return None
+    users: dict[str, list[str]] = {}
+    for statement in ctx.path_statements:
+        for operand in ctx.operands(statement):
+            users.setdefault(operand, []).append(statement.name)
+    found: list[tuple[str, ...]] = []
+    stack: list[tuple[str, ...]] = [(name,)]
+    while stack:
+        path = stack.pop()
+        if path[0] == ctx.loss:
+            found.append(path)
+        else:
+            stack.extend((user, *path) for user in reversed(users.get(path[0], [])))
+    return sorted(found, key=len)
+
+
+def scalar_local(ctx: Context, statement: Statement, name: str) -> Expr:
+    """∂statement/∂name of scalars, the shorter of the written and the cancelled form."""
+    body = terms_tree(local(ctx, statement, name))
+    smaller = cancelled(body)
+    return opened(ctx, smaller if leaf_count(smaller) < leaf_count(body) else body)
+
+
+def scalar_steps(ctx: Context) -> list[Step] | None:
+    """Local derivatives and the product along each path; None where the paths are too many."""
+    every = {name: paths(ctx, name) for name in ctx.wrt}
+    if any(found is None for found in every.values()):
+        return None
+    needed = {(a, b) for found in every.values() for path in found or () for a, b in pairwise(path)}
+    steps = []
+    slopes: dict[tuple[str, str], Expr] = {}
+    for statement in reversed(ctx.path_statements):
+        for name in ctx.operands(statement):
+            if (statement.name, name) not in needed:
+                continue
+            slope = scalar_local(ctx, statement, name)
+            slopes[statement.name, name] = slope
+            form = ctx.forms[statement.name]
+            result = ctx.number(slope)
+            steps.append(
+                Step(
+                    "local",
+                    statement.name,
+                    partial(sym(statement.name), sym(name)),
+                    ctx.sides(slope, result),
+                    margin(form.tree, sym(name)) if form is not None else "",
+                    (name,),
+                    f"Backward, from {show(ctx.loss)} inwards",
+                    value=result,
+                )
+            )
+    for name in ctx.wrt:
+        steps.extend(_product_steps(ctx, name, every[name] or [], slopes))
+    if len(ctx.wrt) > 1:
+        steps.append(_work(ctx, slopes))
+    return steps
+
+
+def _work(ctx: Context, slopes: dict[tuple[str, str], Expr]) -> Step:
+    """What reverse and forward mode cost on this network: products by 1 are left out."""
+    reverse = sum(
+        above != ctx.loss and slope is not ONE and slopes.get((ctx.loss, above)) is not ONE
+        for (above, _), slope in slopes.items()
+    )
+    forward = 0
+    for name in ctx.wrt:
+        ones = {name}
+        moved = {name}
+        for statement in ctx.path_statements:
+            reads = [r for r in ctx.operands(statement) if r in moved]
+            if reads:
+                moved.add(statement.name)
+                factors = [slopes.get((statement.name, r), ONE) for r in reads]
+                forward += sum(
+                    f is not ONE and r not in ones for f, r in zip(factors, reads, strict=True)
+                )
+                if len(reads) == 1 and factors[0] is ONE and reads[0] in ones:
+                    ones.add(statement.name)
+    count = len(ctx.wrt)
+    text = (
+        f"One reverse pass gave all {count} gradients ({_times(reverse)}); forward mode needs "
+        f"{count} passes, one for each input ({_times(forward)}; products by 1 left out)."
+    )
+    return Step("remark", "", None, (), text, section="Chain rule")
+
+
+def _times(count: int) -> str:
+    return f"{count} multiplication{'' if count == 1 else 's'}"
+
+
+def _product_steps(
+    ctx: Context,
+    name: str,
+    found: Sequence[tuple[str, ...]],
+    slopes: dict[tuple[str, str], Expr],
+) -> list[Step]:
+    """The gradient of one value: one product, or one for each path and their sum."""
+    lhs = partial(sym(ctx.loss), sym(name))
+    section = "Chain rule"
+    if not found:
+        return [no_path(ctx, name)]
+    steps = []
+    products = []
+    for path in found:
+        links = list(pairwise(path))
+        if not links:
+            steps.append(
+                Step("chain", name, lhs, (Side(ONE),), "a value by itself", section=section)
+            )
+            return steps
+        symbols = spaced([partial(sym(a), sym(b)) for a, b in links])
+        factors = [slopes[link] for link in links]
+        product = multiply(*factors)
+        products.append(product)
+        result = None if ctx.values is None else ctx.number(product)
+        sides = [Side(symbols)] if len(links) > 1 or len(found) > 1 else []
+        sides.append(Side(spaced(factors)))
+        numbers = [] if ctx.values is None else [literal(ctx.number(f)) or ZERO for f in factors]
+        if len(found) == 1:
+            sides = _with_simplified(sides, product)
+        if result is not None:
+            shown = spaced(numbers)
+            if len(numbers) > 1:
+                sides.append(Side(shown, "numbers"))
+            same = "=" if reproduces(shown, result, ctx.digits) else "≈"
+            sides.append(ctx.result(result, same))
+        rule = _zero_reason(ctx, path, slopes) if result is not None and not result.any() else ""
+        if len(found) > 1:
+            through = " ← ".join(show(p) for p in path)
+            steps.append(
+                Step("chain", name, None, tuple(sides), rule, path, section, label=through)
+            )
+        else:
+            steps.append(
+                Step(
+                    "chain",
+                    name,
+                    lhs,
+                    tuple(sides),
+                    rule,
+                    path,
+                    section,
+                    value=result,
+                    stacked=True,
+                )
+            )
+    if len(found) > 1:
+        head = Step("remark", name, None, (), f"{_reaches(ctx, name, len(found))}", section=section)
+        total = terms_tree(tuple(Term((), (), p) for p in products))
+        smaller = cancelled(total)
+        total = smaller if leaf_count(smaller) < leaf_count(total) else total
+        result = ctx.number(total)
+        sides_ = [Side(total)] if leaf_count(total) <= SHORT or result is None else []
+        if result is not None:
+            parts = [literal(ctx.number(p)) or ZERO for p in products]
+            shown = joined_sum(parts)
+            sides_.append(Side(shown, "numbers"))
+            same = "=" if reproduces(shown, result, ctx.digits) else "≈"
+            sides_.append(ctx.result(result, same))
+        last = Step(
+            "accumulate",
+            name,
+            lhs,
+            tuple(sides_),
+            used_twice(name, len(found)),
+            (),
+            section,
+            value=result,
+        )
+        steps = [head, *steps, last]
+    return steps
+
+
+def _reaches(ctx: Context, name: str, count: int) -> str:
+    words = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight"}
+    return (
+        f"{show(name)} reaches {show(ctx.loss)} along {words.get(count, count)} paths; "
+        "their contributions add:"
+    )
+
+
+def _with_simplified(sides: list[Side], product: Expr) -> list[Side]:
+    """Add the cancelled form, where it repeats fewer values."""
+    smaller = cancelled(product)
+    if leaf_count(smaller) < leaf_count(product):
+        return [*sides, Side(smaller)]
+    return sides
+
+
+def _zero_reason(ctx: Context, path: Sequence[str], slopes: dict[tuple[str, str], Expr]) -> str:
+    """Why a gradient is 0: a flat function, a dead ReLU, a value that is 0."""
+    for a, b in pairwise(path):
+        result = ctx.number(slopes[a, b])
+        if result is not None and not result.any():
+            form = ctx.forms[a]
+            tree = form.tree if form is not None else sym(a)
+            heads = {n.head for n in postorder(tree)}
+            if heads & FLAT:
+                return (
+                    f"0: {next(iter(heads & FLAT))} is flat (derivative 0 everywhere it exists); "
+                    "networks are trained with σ, tanh or ReLU instead"
+                )
+            if "relu" in heads:
+                return f"0: the ReLU of {show(a)} is off at {show(b)} ≤ 0 (a dead unit here)"
+            if "sigmoid" in heads:
+                return f"0: σ is saturated at {show(a)}"
+            return f"0 because ∂{show(a)}/∂{show(b)} = 0 here"
+    return ""
+
+
+def no_path(ctx: Context, name: str) -> Step:
+    """A gradient of zero because nothing depends on the value."""
+    return Step(
+        "chain",
+        name,
+        partial(sym(ctx.loss), sym(name)),
+        (Side(num(0), "value"),),
+        f"0: {show(ctx.loss)} does not depend on {show(name)} (no path)",
+        section="Chain rule",
+    )

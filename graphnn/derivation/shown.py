@@ -1,0 +1,96 @@
+"""Values as they are written: numbers, vectors, matrices up to 4×4, a summary of what is larger."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from graphnn.derivation.values import value
+from graphnn.errors import GraphError
+from graphnn.expression.numerals import exact, numeral
+from graphnn.expression.tree import Expr, Number, apply, fold, num
+
+SHOWN_SIZE = 4
+
+
+def scalar(x: Any) -> Number | None:
+    """The number of a single-element value, exact where it is; None for an array."""
+    array = np.asarray(x)
+    if array.size != 1:
+        return None
+    item = array.reshape(()).item()
+    if isinstance(item, Fraction | int | float):
+        return item.numerator if isinstance(item, Fraction) and item.denominator == 1 else item
+    return float(item)
+
+
+def literal(x: Any) -> Expr | None:
+    """A value written out: a number, a vector, a matrix up to 4×4; None where it is larger."""
+    array = np.asarray(x)
+    single = scalar(array)
+    if single is not None and array.ndim < 2:
+        return num(single)
+    if array.ndim > 2 or any(size > SHOWN_SIZE for size in array.shape) or array.size == 0:
+        return None
+    rows = [_cell(v) if array.ndim == 1 else apply("vector", *map(_cell, v)) for v in array]
+    return apply("vector", *rows)
+
+
+def _cell(x: Any) -> Expr:
+    found = scalar(x)
+    return num(found if found is not None else 0)
+
+
+def summary(x: Any, digits: int) -> str:
+    """Shape, norm and corner of an array that is too large to write out."""
+    array = np.asarray(x, dtype=np.float64)
+    norm = numeral(float(np.linalg.norm(array.ravel())), digits)
+    corner = ", ".join(numeral(float(v), digits) for v in array.ravel()[:2])
+    shape = "×".join(map(str, array.shape))
+    return f"({shape}), norm {norm}, first {corner}" if array.size else f"({shape}), empty"
+
+
+def shown_value(e: Expr, digits: int) -> Expr:
+    """A numeric expression with every number replaced by the number that its text says."""
+
+    def visit(node: Expr, parts: list[Expr]) -> Expr:
+        if node.head == "num":
+            return num(read_numeral(numeral(node.args[0], digits)))
+        return node if node.head == "sym" else apply(node.head, *parts)
+
+    return fold(e, visit)
+
+
+def read_numeral(text: str) -> Number:
+    """The number that a printed text says, exactly."""
+    plain = text.replace("−", "-")
+    if plain in ("nan", "∞", "-∞"):
+        return float(plain.replace("∞", "inf"))
+    if "/" in plain:
+        above, below = plain.split("/")
+        return Fraction(int(above), int(below))
+    made = Fraction(plain)
+    return made.numerator if made.denominator == 1 else made
+
+
+def reproduces(shown: Expr, result: Any, digits: int) -> bool:
+    """Whether the numbers shown, computed as shown, give the result shown to its last digit."""
+    try:
+        computed = value(shown_value(shown, digits), {})
+    except (GraphError, ZeroDivisionError, ValueError, KeyError):
+        return False
+    wanted = np.asarray(result)
+    if computed.size != wanted.size:
+        return False
+    for mine, theirs in zip(computed.ravel(), wanted.ravel(), strict=True):
+        a, b = scalar(mine), scalar(theirs)
+        if a is None or b is None:
+            return False
+        text = numeral(b, digits)
+        if not exact(b) and exact(a):
+            a = float(a)
+        if numeral(a, digits) != text and numeral(float(a), digits) != numeral(float(b), digits):
+            return False
+    return True

@@ -1,0 +1,118 @@
+"""Derivatives at kinks and ties are conventions: the table of the design, row by row."""
+
+import numpy as np
+import pytest
+
+import graphnn as gnn
+
+
+def slope(function, at, wrt="x", **others):
+    x = gnn.input("x", (), "float64")
+    extra = {name: gnn.input(name, (), "float64") for name in others}
+    y = function(x, **extra)
+    return float(gnn.evaluate(gnn.grad(y, wrt), x=at, **others))
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (gnn.relu, 0.0),
+        (gnn.abs, 0.0),
+        (gnn.step, 0.0),
+        (gnn.sign, 0.0),
+        (gnn.leaky_relu, 1.0),
+        (lambda x: gnn.parametric_relu(x, 0.3), 1.0),
+        (lambda x: gnn.elu(x, a=0.7), 0.7),
+        (gnn.elu, 1.0),
+        (lambda x: gnn.maximum(x, 0.0), 0.0),
+        (lambda x: gnn.maximum(0.0, x), 0.0),
+        (lambda x: gnn.minimum(x, 0), 0.0),
+        (lambda x: gnn.minimum(0, x), 0.0),
+        (lambda x: gnn.maximum(x, np.zeros(())), 0.0),
+        (lambda x: gnn.op("f(x) = max(x, 0)")(x), 0.0),
+        (lambda x: gnn.op("f(x) = max(0, x)")(x), 0.0),
+        (lambda x: gnn.op("f(x) = min(0, x)")(x), 0.0),
+    ],
+)
+def test_derivative_at_zero(function, expected):
+    assert slope(function, 0.0) == expected
+    # the same functions are not flat on both sides, unless they are steps
+    if function not in (gnn.step, gnn.sign):
+        assert (slope(function, 0.5), slope(function, -0.5)) != (expected, expected)
+
+
+@pytest.mark.parametrize("function", [gnn.maximum, gnn.minimum])
+def test_between_two_nodes_the_first_wins_a_tie(function):
+    x = gnn.input("x", (3,), "float64")
+    z = gnn.input("z", (3,), "float64")
+    y = function(x, z)
+    u = np.array([2.0, 3.0, 5.0])
+    found = gnn.evaluate(
+        gnn.grad(y, [x, z], cotangent=u), x=np.array([1.0, 2.0, 1.0]), z=np.array([1.0, 1.0, 2.0])
+    )
+    first = [2.0, 3.0, 0.0] if function is gnn.maximum else [2.0, 0.0, 5.0]
+    assert found["x"].tolist() == first
+    assert found["z"].tolist() == [u[k] - first[k] for k in range(3)]
+
+
+@pytest.mark.parametrize("swap", [False, True])
+def test_a_constant_array_wins_a_tie_on_either_side(swap):
+    x = gnn.input("x", (3,), "float64")
+    bound = np.array([1.0, 2.0, 3.0])
+    y = gnn.maximum(bound, x) if swap else gnn.maximum(x, bound)
+    gradient = gnn.grad(y, x, cotangent=np.array([7.0, 5.0, 3.0]))
+    assert gnn.evaluate(gradient, x=np.array([1.0, 2.5, 2.0])).tolist() == [0.0, 5.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("function", "row"),
+    [(gnn.max, [1.0, 4.0, 4.0, 2.0]), (gnn.min, [6.0, 4.0, 4.0, 5.0])],
+)
+def test_a_reduction_gives_a_tie_to_the_first(function, row):
+    x = gnn.input("x", (4,), "float64")
+    gradient = gnn.evaluate(gnn.grad(3.0 * function(x), x), x=row)
+    assert gradient.tolist() == [0.0, 3.0, 0.0, 0.0]
+
+
+def test_pooling_gives_a_tie_to_the_first_in_row_major_order():
+    x = gnn.input("x", (1, 2, 2, 1), "float64")
+    y = gnn.maxpool(x)
+    gradient = gnn.evaluate(gnn.grad(2.5 * gnn.sum(y), x), x=[[[[1.0], [9.0]], [[9.0], [9.0]]]])
+    assert gradient.ravel().tolist() == [0.0, 2.5, 0.0, 0.0]
+
+
+def test_second_derivatives_at_kinks_are_zero():
+    for function in (gnn.relu, gnn.abs, gnn.leaky_relu, lambda x: gnn.maximum(x, 0.0)):
+        x = gnn.input("x", (), "float64")
+        first = gnn.grad(function(x) * x, "x")
+        assert np.isfinite(gnn.evaluate(gnn.grad(first, "x"), x=0.0))
+
+
+def test_powers_at_zero_and_below():
+    x = gnn.input("x", (), "float64")
+    for exponent, at, expected in (
+        (2, 0.0, 0.0),
+        (2, -3.0, -6.0),
+        (3, -2.0, 12.0),
+        (1, 0.0, 1.0),
+        (0, 0.0, 0.0),
+        (-1, -2.0, -0.25),
+        (2.0, 0.0, 0.0),
+    ):
+        assert float(gnn.evaluate(gnn.grad(x**exponent, "x"), x=at)) == expected
+    second = gnn.grad(gnn.grad(x**2, "x"), "x")
+    assert float(gnn.evaluate(second, x=0.0)) == 2.0
+    n = gnn.input("n", (), "float64")
+    assert float(gnn.evaluate(gnn.grad(x**n, "x"), x=0.0, n=2.0)) == 0.0
+    assert float(gnn.evaluate(gnn.grad(x**n, "x"), x=-3.0, n=2.0)) == -6.0
+
+
+def test_xlogy_at_zero_keeps_the_derivative_that_exists():
+    y = gnn.input("y", (), "float64")
+    a = gnn.input("a", (), "float64")
+    made = gnn.grad(gnn.xlogy(y, a), [y, a])
+    at = gnn.evaluate(made, y=0.0, a=0.5)
+    assert float(at["y"]) == np.log(0.5)
+    assert float(at["a"]) == 0.0
+    both = gnn.evaluate(made, y=0.0, a=0.0)
+    assert (float(both["y"]), float(both["a"])) == (0.0, 0.0)
