@@ -1,7 +1,7 @@
 """codegen: from a graph to one standalone NumPy file that reads well and runs fast.
 
-    graph ── planning ──► Plan ── views · contraction · reduction · scatter · body ──► kernels
-                                                                       module ──► source
+graph ── planning ──► Plan ── views · contraction · reduction · scatter · body ──► kernels
+module ──► source
 """
 
 from codegen.compile import Compiled, compile

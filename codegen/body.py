@@ -11,12 +11,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from codegen.space import Space, View, aligned, is_float
+from codegen.spelling import ATOM, CONDITION, POWER, PRODUCT, SUM, UNARY, literal, wrap
+from codegen.views import position
 from graphnn.errors import GraphError
 from graphnn.expression.functions import FUNCTIONS
 from graphnn.expression.tree import COMPARISONS, Expr, children, is_leaf, postorder
-
-from codegen.spelling import ATOM, CONDITION, POWER, PRODUCT, SUM, UNARY, literal, wrap
-from codegen.views import Space, View, aligned, is_float, position
 
 MAX_LENGTH = 400
 _WHOLE_HEADS = COMPARISONS | {"+", "-", "*", "neg", "where", "and", "max", "min", "extent"}
@@ -118,7 +118,7 @@ class _Printer:
     def _whole_symbol(self, name: str) -> bool:
         return name not in self.views or self.views[name].dtype in ("int64", "bool")
 
-    def _one(self, node: Expr, parts: list[Text], whole: set[Expr]) -> Text:  # noqa: PLR0911
+    def _one(self, node: Expr, parts: list[Text], whole: set[Expr]) -> Text:
         match node.head:
             case "num":
                 text, binding = literal(node.args[0])

@@ -17,14 +17,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from codegen.module import module_source
+from codegen.passes import RESERVED
+from codegen.planning import make_plan
 from graphnn.errors import DtypeError, GraphError, ShapeError, ValueMissing
 from graphnn.expression.names import canonical
 from graphnn.graph.graph import Graph, as_graph
 from graphnn.graph.handle import Handle
 from graphnn.plan import Plan
-
-from codegen.module import RESERVED, module_source
-from codegen.planning import make_plan
 
 TARGETS = ("numpy",)
 _ERRORS = {"missing": ValueMissing, "shape": ShapeError, "dtype": DtypeError}
@@ -75,7 +75,7 @@ class Compiled:
         return self.module.Model().init(seed, initial)
 
     @property
-    def Model(self) -> Any:  # noqa: N802
+    def Model(self) -> Any:
         """The class of the emitted module, for a graph with updates."""
         return self.module.Model
 

@@ -20,7 +20,7 @@ def array_text(value: Array, dtype: str) -> str:
     """
     values = value.values
     if values.size and np.all(values == values.flat[0]) and values.size > 1:
-        return f"np.full({values.shape}, {_number(values.flat[0])}, {dtype})"
+        return f"np.full({values.shape}, {_number(float(values.flat[0]))}, {dtype})"
     if values.size == 0:
         return f"np.zeros({values.shape}, {dtype})"
     if values.size <= READABLE_ELEMENTS:
@@ -32,13 +32,13 @@ def array_text(value: Array, dtype: str) -> str:
     )
 
 
-def _number(value: np.float64) -> str:
+def _number(value: float) -> str:
     if np.isfinite(value):
-        return repr(float(value))
+        return repr(value)
     return "np.nan" if np.isnan(value) else "np.inf" if value > 0 else "-np.inf"
 
 
 def _nested(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> str:
     if values.ndim == 0:
-        return _number(values[()])
+        return _number(values.item())
     return f"[{', '.join(_nested(part) for part in values)}]"

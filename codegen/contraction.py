@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from codegen.body import Text, body_text
+from codegen.space import Dim, Space, View, aligned, is_float, whole
+from codegen.spelling import ATOM, PRODUCT
 from graphnn.expression.algebra import join_product, split_product
 from graphnn.expression.tree import Expr, apply, postorder, sym
-
-from codegen.body import Text, body_text
-from codegen.spelling import ATOM, PRODUCT
-from codegen.views import Dim, Space, View, aligned, is_float, whole
 
 VALUE = "_value"
 

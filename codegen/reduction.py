@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from codegen.body import Text, body_text
+from codegen.contraction import Value, axes_in, summation
+from codegen.space import Dim, Space, View, aligned, whole
+from codegen.spelling import ATOM, wrap
 from graphnn.calculus.formula import Lookup
 from graphnn.calculus.polynomial import bind
 from graphnn.errors import ShapeError
 from graphnn.expression.tree import Expr
-
-from codegen.body import Text, body_text
-from codegen.contraction import Value, axes_in, summation
-from codegen.spelling import ATOM, wrap
-from codegen.views import Dim, Space, View, aligned, whole
 
 
 def window_axes(space: Space, reduced: Sequence[str]) -> list[str]:

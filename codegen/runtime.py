@@ -15,17 +15,23 @@ def padded(a, widths, value=0):
     return out
 ''',
     "view": '''
-def view(a, start, shape, steps):
-    """`a` under another index, nothing copied: element q is a[start + q[0]*steps[0] + ...]."""
+def view(a, shape, dims, steps=None, start=None):
+    """`a` under another index, nothing copied: axis k of the result walks along dims[k].
+
+    It takes steps[k] (1) at a time, from `start` (0); the two may be tuples of dimensions and steps.
+    """
     if 0 in shape:
         return np.zeros(shape, a.dtype)
-    for d, n in enumerate(a.shape):
-        reach = [(size - 1) * step[d] for size, step in zip(shape, steps)]
-        low = start[d] + sum(r for r in reach if r < 0)
-        high = start[d] + sum(r for r in reach if r > 0)
-        if low < 0 or high >= n:
-            raise IndexError(f"positions {low} to {high} leave a dimension of size {n}")
-    strides = [sum(s * t for s, t in zip(a.strides, step)) for step in steps]
+    start = start or (0,) * a.ndim
+    low, high, strides = list(start), list(start), []
+    for n, walked, by in zip(shape, dims, steps or (1,) * len(dims)):
+        strides.append(0)
+        walked = walked if isinstance(walked, tuple) else (walked,)
+        for dim, step in zip(walked, by if isinstance(by, tuple) else (by,) * len(walked)):
+            strides[-1] += a.strides[dim] * step
+            (high if step > 0 else low)[dim] += (n - 1) * step
+    if min(low) < 0 or any(h >= n for h, n in zip(high, a.shape)):
+        raise IndexError(f"positions {low} to {high} leave an array of shape {a.shape}")
     first = a[tuple(slice(s, None) for s in start)]
     return np.lib.stride_tricks.as_strided(first, shape, strides)
 ''',
@@ -231,7 +237,8 @@ class Model:
 
     def _set(self, name, value):
         if name not in SPREAD:
-            raise InputError("missing", f"there is no parameter {name}; there are: {', '.join(SPREAD)}")
+            known = ", ".join(SPREAD)
+            raise InputError("missing", f"there is no parameter {name}; there are: {known}")
         array = convert(name, value)
         if array.shape != tuple(LEAVES[name][2]):
             raise InputError(
@@ -242,7 +249,9 @@ class Model:
 
     def _given(self, arrays, named):
         if not self.parameters:
-            raise InputError("missing", "the model has no parameters yet; call init(seed) or load(path)")
+            raise InputError(
+                "missing", "the model has no parameters yet; call init(seed) or load(path)"
+            )
         inputs = [name for name in LEAVES if name not in SPREAD]
         return {**self.parameters, **named_arrays(inputs, arrays, named)}
 

@@ -11,10 +11,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations
 
-from graphnn.calculus.formula import Index
-from graphnn.calculus.polynomial import Polynomial, axes_of, coefficient
-
-from codegen.views import Space, is_affine
+from codegen.body import Text
+from codegen.contraction import Value, is_contraction
+from codegen.space import Dim, Operand, Space, View, aligned, subscript
+from codegen.spelling import ATOM, tuple_text
+from codegen.value import axes_only, computed_in, reduced_value
+from codegen.views import index_arrays, is_affine, margins, read_view, shifted, view_of
+from graphnn.calculus.formula import Index, Lookup, Read, index_axes
+from graphnn.calculus.polynomial import (
+    Polynomial,
+    axes_of,
+    coefficient,
+    plain,
+    polynomial,
+    single_axis,
+)
 
 _LARGE = 10**6
 
@@ -77,3 +88,107 @@ def _injective(space: Space, part: Polynomial, axes: Sequence[str]) -> bool:
         elif place < len(steps) - 1:
             return False
     return True
+
+
+def scatter(space: Space, operands: Sequence[Operand], output: str, dtype: str) -> None:
+    """Accumulate onto affine positions, in slices; the rest of the axes in a loop."""
+    formula = space.formula
+    written = [a for a in formula.extents if any(a in index_axes(p) for p in formula.write)]
+    reduced = [a.name for a in formula.reduced]
+    computed = computed_in(space, operands, dtype)
+    product = is_contraction(space, formula.body, axes_only(space), reduced)
+    kept = kept_axes(space, formula.write, single=not product)
+    loops = [a for a in written if a not in kept]
+    shape, write = formula.shape, formula.write
+    margin = margins(space, write, shape) if formula.guards else None
+    target = output
+    if margin is not None and any(widths != (0, 0) for widths in margin):
+        shape, write = shifted(shape, write, margin)
+        target = space.names.fresh(f"{output}_padded")
+    value: Value | None = None
+    if product:
+        order = [*loops, *(a for a in written if a in kept)]
+        value = reduced_value(space, operands, order, computed, dtype, margin=True)
+        if loops:
+            order = [a for a in order if a in value.axes]
+            value = Value(Text(space.keep(aligned(value.view, order)[0]), ATOM), tuple(order))
+    space.lines.append(f"{target} = np.zeros({space.shape(shape)}, {space.dtype(dtype)})")
+    if loops:
+        with space.loop(loops):
+            _accumulate(space, operands, target, shape, write, value, computed, dtype, "+=")
+    else:
+        _accumulate(space, operands, target, shape, write, value, computed, dtype, "=")
+    if target != output and margin is not None:
+        cuts = [
+            ":"
+            if widths == (0, 0)
+            else f"{space.size(before)}:{space.size(plain(polynomial(before) + size))}"
+            for widths, size in zip(margin, formula.shape, strict=True)
+            for before in (widths[0],)
+        ]
+        space.lines.append(f"{output} = {target}[{', '.join(cuts)}]")
+
+
+def _accumulate(
+    space: Space,
+    operands: Sequence[Operand],
+    target: str,
+    shape: Sequence[int | Polynomial],
+    write: Sequence[Index],
+    value: Value | None,
+    computed: str,
+    dtype: str,
+    sign: str,
+) -> None:
+    place = view_of(space, target, tuple(shape), write, dtype)
+    if value is None:
+        value = reduced_value(space, operands, place.axes, computed, dtype, margin=True)
+        view = value.view
+    else:
+        view = View(
+            value.text.text,
+            tuple(
+                Dim(space.loops[a], None) if a in space.loops else Dim(":", a) for a in value.axes
+            ),
+            dtype,
+            value.text.binding,
+        )
+    left = subscript(place)
+    left = left if left.endswith("]") else f"{left}[...]"
+    space.lines.append(f"{left} {sign} {aligned(view, place.axes)[0]}")
+
+
+def scatter_to_places(space: Space, operands: Sequence[Operand], output: str, dtype: str) -> None:
+    """Accumulate onto positions that are looked up: `np.add.at`."""
+    formula = space.formula
+    written = [a for a in formula.extents if any(a in index_axes(p) for p in formula.write)]
+    value = reduced_value(space, operands, written, computed_in(space, operands, dtype), dtype)
+    space.lines.append(f"{output} = np.zeros({space.shape(formula.shape)}, {space.dtype(dtype)})")
+    places = _leading_lookup(space, operands, written)
+    if places is None:
+        arrays = index_arrays(space, formula.shape, formula.write, operands, written)
+        places = tuple_text(arrays)
+    text = aligned(value.view, written)[0]
+    if formula.reduce == "set" and not formula.guards:
+        space.lines.append(f"{output}[{places}] = {text}")
+    else:
+        space.lines.append(f"np.add.at({output}, {places}, {text})")
+
+
+def _leading_lookup(
+    space: Space, operands: Sequence[Operand], written: Sequence[str]
+) -> str | None:
+    """The labels of `Ē[t[n], d] += …`: looked up in front, the rest whole and in order."""
+    formula = space.formula
+    first, rest = formula.write[0], formula.write[1:]
+    if not isinstance(first, Lookup) or formula.guards:
+        return None
+    labels = read_view(space, Read(first.operand, first.index), operands)
+    names = [single_axis(part) for part in rest]
+    whole_rest = all(
+        name is not None and plain(formula.extents[name]) == plain(size)
+        for name, size in zip(names, formula.shape[1:], strict=True)
+    )
+    if not whole_rest or [*labels.axes, *map(str, names)] != list(written):
+        return None
+    return f"{space.call('rows')}({subscript(labels)}, {space.size(formula.shape[0])})"

@@ -7,7 +7,6 @@ and a size is printed from its polynomial.
 from __future__ import annotations
 
 import builtins
-import json
 import keyword
 import re
 from collections.abc import Mapping
@@ -60,7 +59,7 @@ class Names:
         return self.variables[axis]
 
     def numbered(self, stem: str) -> str:
-        """The next of `t1`, `t2`, …
+        """The next of `t1`, `t2` and so on.
 
         >>> names = Names(frozenset({"t2"}))
         >>> [names.numbered("t") for _ in range(2)]
@@ -88,10 +87,11 @@ def identifier(name: str) -> str:
 def quoted(name: str) -> str:
     """A name as a string literal.
 
-    >>> quoted('a"b')
-    '"a\\\\"b"'
+    >>> print(quoted("it's"))
+    "it's"
     """
-    return json.dumps(name, ensure_ascii=not name.isprintable())
+    text = repr(name)
+    return text if '"' in text else f'"{text[1:-1]}"'
 
 
 def commented(text: str) -> str:
@@ -182,5 +182,47 @@ def tuple_text(parts: list[str]) -> str:
 
 
 def listed(parts: list[str]) -> str:
-    """A tuple without parentheses, where there are several parts."""
-    return ", ".join(parts) if len(parts) > 1 else tuple_text(parts)
+    """A tuple without parentheses, where there are several parts and all fit on a line."""
+    text = ", ".join(parts)
+    return text if len(parts) > 1 and len(text) <= 60 else tuple_text(parts)
+
+
+def folded(line: str, width: int = 100) -> list[str]:
+    """A line of Python in lines of at most `width`, broken after commas inside brackets.
+
+    >>> folded("f(aaaa, bbbb, 'c, d')", 16)
+    ['f(aaaa, bbbb,', "    'c, d')"]
+    """
+    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    rows: list[str] = []
+    while len(line) > width:
+        cut = _last_break(line, width)
+        if cut is None:
+            break
+        rows.append(line[:cut].rstrip())
+        line = indent + line[cut:].lstrip()
+    return [*rows, line]
+
+
+def _last_break(line: str, width: int) -> int | None:
+    """The last place before `width` that follows a comma inside brackets, or else the first."""
+    quote, depth, escaped = "", 0, False
+    found: int | None = None
+    for k, c in enumerate(line):
+        if quote:
+            if c == quote and not escaped:
+                quote = ""
+            escaped = c == "\\" and not escaped
+        elif c in "'\"":
+            quote = c
+        elif c == "#":
+            return found
+        elif c in "([{":
+            depth += 1
+        elif c in ")]}":
+            depth -= 1
+        elif c == "," and depth > 0 and line[k + 1 : k + 2] == " ":
+            if k + 1 > width:
+                return k + 1 if found is None else found
+            found = k + 1
+    return found

@@ -8,14 +8,12 @@ contraction, body and scatter printers see nothing else.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
+from codegen.space import Dim, Operand, Space, View, aligned, subscript, whole
+from codegen.spelling import size_text, tuple_text
 from graphnn.calculus.extents import bounds
-from graphnn.calculus.formula import Formula, Index, Lookup, Read, Shape, Size, index_axes
+from graphnn.calculus.formula import Index, Lookup, Read, Shape, Size, index_axes
 from graphnn.calculus.polynomial import (
-    Atom,
-    Dimension,
     Polynomial,
     atoms,
     axes_of,
@@ -25,117 +23,6 @@ from graphnn.calculus.polynomial import (
     polynomial,
     single_axis,
 )
-from graphnn.graph.node import FLOATS
-
-from codegen.spelling import ATOM, Names, size_factor, size_text, tuple_text, wrap
-
-
-@dataclass(frozen=True)
-class Operand:
-    """What a kernel reads: Python text, shape and dtype; `literal` for a number."""
-
-    text: str
-    shape: Shape
-    dtype: str
-    binding: int = ATOM
-    literal: bool = False
-
-
-class Dim(NamedTuple):
-    """A dimension of a viewed array: its subscript, and the axis that it becomes.
-
-    The axis is None where the subscript is a number and the dimension disappears; `unit` says that
-    the dimension has size 1, so that it can stand for an axis that is missing.
-    """
-
-    subscript: str
-    axis: str | None
-    unit: bool = False
-
-
-@dataclass(frozen=True)
-class View:
-    """An array as Python text, and what each of its dimensions becomes."""
-
-    text: str
-    dims: tuple[Dim, ...]
-    dtype: str
-    binding: int = ATOM
-    literal: bool = False
-
-    @property
-    def axes(self) -> tuple[str, ...]:
-        """The axes of the dimensions, in order."""
-        return tuple(dim.axis for dim in self.dims if dim.axis is not None)
-
-
-@dataclass
-class Space:
-    """Where a kernel is printed: names, lines so far, the domain, and which helpers it calls.
-
-    `loops` maps the axes that a surrounding `for` binds to their variables.
-    """
-
-    names: Names
-    sizes: Mapping[str, str]
-    floats: Mapping[str, str]
-    helpers: set[str]
-    samples: Mapping[str, int]
-    formula: Formula
-    lines: list[str] = field(default_factory=list)
-    loops: dict[str, str] = field(default_factory=dict)
-    margins: dict[str, str] = field(default_factory=dict)
-    shared: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def symbols(self) -> dict[Atom, str]:
-        """Dimensions and loop variables, as identifiers."""
-        known: dict[Atom, str] = {Dimension(name): text for name, text in self.sizes.items()}
-        known.update({Dimension(name): text for name, text in self.margins.items()})
-        known.update(self.loops)
-        return known
-
-    def size(self, value: Size) -> str:
-        """An extent or index as Python text."""
-        return size_text(value, self.symbols)
-
-    def factor(self, value: Size) -> str:
-        """An extent as a factor."""
-        return size_factor(value, self.symbols)
-
-    def extent(self, axis: str) -> Size:
-        """The extent of an axis."""
-        return plain(self.formula.extents[axis])
-
-    def shape(self, shape: Sequence[Size]) -> str:
-        """A shape as Python text."""
-        return tuple_text([self.size(size) for size in shape])
-
-    def dtype(self, dtype: str) -> str:
-        """A dtype as Python text."""
-        return self.floats.get(dtype) or f"np.{'bool_' if dtype == 'bool' else dtype}"
-
-    def call(self, helper: str) -> str:
-        """The name of a helper of the emitted module, which will then be emitted."""
-        self.helpers.add(helper)
-        return helper
-
-    def keep(self, text: str, wanted: str = "") -> str:
-        """A new variable that holds the value of `text`."""
-        name = self.names.fresh(wanted) if wanted else self.names.numbered("t")
-        self.lines.append(f"{name} = {text}")
-        return name
-
-    def share(self, text: str, wanted: str) -> str:
-        """A variable for what does not depend on a loop; one for all kernels of a pass."""
-        if text not in self.shared:
-            self.shared[text] = self.keep(text, wanted)
-        return self.shared[text]
-
-
-def whole(text: str, axes: Sequence[str], dtype: str, binding: int = ATOM) -> View:
-    """A view of an array whose dimensions are these axes."""
-    return View(text, tuple(Dim(":", axis) for axis in axes), dtype, binding)
 
 
 def open_axes(index: Index, loops: Mapping[str, str]) -> list[str]:
@@ -154,9 +41,7 @@ def is_affine(index: Index) -> bool:
     return True
 
 
-def read_view(
-    space: Space, read: Read, operands: Sequence[Operand], fill: str = "0"
-) -> View:
+def read_view(space: Space, read: Read, operands: Sequence[Operand], fill: str = "0") -> View:
     """The view that one read of the formula is; padded with `fill` where guards let it leave."""
     operand = operands[read.operand]
     if operand.literal or not operand.shape:
@@ -172,9 +57,7 @@ def read_view(
     return view_of(space, text, shape, index, operand.dtype)
 
 
-def margins(
-    space: Space, index: Sequence[Index], shape: Shape
-) -> list[tuple[Size, Size]] | None:
+def margins(space: Space, index: Sequence[Index], shape: Shape) -> list[tuple[Size, Size]] | None:
     """How far an index leaves its array on either side; None where that is not affine.
 
     A width that depends on symbolic sizes becomes a variable, and a size under that name.
@@ -341,86 +224,34 @@ def _without(index: Polynomial, axis: str) -> Polynomial:
 
 
 def strided(space: Space, text: str, index: Sequence[Index], dtype: str) -> View:
-    """The general affine view: one step vector for each axis, in the order of the index."""
+    """The general affine view: each axis walks along one dimension, or along several."""
     parts = [part for part in index if isinstance(part, Polynomial)]
     axes: list[str] = []
     for part in parts:
         text_of = str(part)
         free = open_axes(part, space.loops)
         axes += [a for a in sorted(free, key=text_of.find) if a not in axes]
-    start = tuple_text([space.size(plain(_constant(part, axes))) for part in parts])
-    extents = tuple_text([space.size(space.extent(a)) for a in axes])
-    steps = tuple_text(
-        [tuple_text([space.size(coefficient(part, a)) for part in parts]) for a in axes]
-    )
-    made = f"{space.call('view')}({text}, {start}, {extents}, {steps})"
-    name = f"{text}_view" if text.isidentifier() else "view"
-    kept = space.keep(made, name) if space.loops else space.share(made, name)
-    return whole(kept, axes, dtype)
+    start = [plain(_constant(part, axes)) for part in parts]
+    walks = [
+        [(d, step) for d, part in enumerate(parts) if (step := coefficient(part, a)) != 0]
+        for a in axes
+    ]
+    single = all(len(walk) == 1 for walk in walks)
+
+    def each(texts: Sequence[list[str]]) -> str:
+        return tuple_text([part[0] if single else tuple_text(part) for part in texts])
+
+    arguments = [text, space.shape([space.extent(a) for a in axes])]
+    arguments.append(each([[str(d) for d, _ in walk] for walk in walks]))
+    if any(step != 1 for walk in walks for _, step in walk):
+        arguments.append("steps=" + each([[space.size(s) for _, s in walk] for walk in walks]))
+    if any(place != 0 for place in start):
+        arguments.append(f"start={space.shape(start)}")
+    made = f"{space.call('view')}({', '.join(arguments)})"
+    base = text.removesuffix("_padded")
+    name = f"{base}_view" if base.isidentifier() else "view"
+    return whole(space.keep(made, name) if space.loops else space.share(made, name), axes, dtype)
 
 
 def _constant(index: Polynomial, axes: Sequence[str]) -> Polynomial:
     return Polynomial(tuple((m, c) for m, c in index.terms if not set(m) & set(axes)))
-
-
-def subscript(view: View, inserted: Mapping[int, int] | None = None, leading: int = 0) -> str:
-    """The text of a view; `inserted` says how many new dimensions stand before each kept one.
-
-    A dimension of size 1 stays where a new one is wanted; `leading` ones may stay in front.
-    """
-    parts: list[str] = []
-    missing = dict(inserted or {})
-    kept = 0
-    first = next((k for k, dim in enumerate(view.dims) if dim.axis is not None), len(view.dims))
-    stays = first <= leading and all(dim.unit for dim in view.dims[:first])
-    for k, dim in enumerate(view.dims):
-        if dim.axis is None and dim.unit and (missing.get(kept, 0) or (stays and k < first)):
-            missing[kept] = missing.get(kept, 0) - (k >= first)
-            parts.append(":")
-            continue
-        if dim.axis is not None:
-            parts += ["None"] * missing.pop(kept, 0)
-            kept += 1
-        parts.append(dim.subscript)
-    parts += ["None"] * missing.get(kept, 0)
-    while parts and parts[-1] == ":":
-        parts.pop()
-    if not parts:
-        return view.text
-    return f"{wrap(view.text, view.binding, ATOM)}[{', '.join(parts)}]"
-
-
-def aligned(view: View, order: Sequence[str]) -> tuple[str, int]:
-    """The view with its dimensions in `order`, length 1 for an axis that it has not.
-
-    Leading missing axes are left to broadcasting. Returns text and how tightly it binds.
-    """
-    kept = [axis for axis in order if axis in view.axes]
-    if not kept:
-        return (subscript(view), ATOM) if view.dims else (view.text, view.binding)
-    permutation = [view.axes.index(axis) for axis in kept]
-    first = order.index(kept[0])
-    missing: dict[int, int] = {}
-    place = 0
-    for axis in order[first:]:
-        if axis in view.axes:
-            place += 1
-        else:
-            missing[place] = missing.get(place, 0) + 1
-    if permutation == sorted(permutation):
-        text = subscript(view, missing, first)
-        return text, (view.binding if text == view.text else ATOM)
-    text = transposed(wrap(subscript(view), view.binding, ATOM), permutation)
-    return subscript(whole(text, kept, view.dtype), missing), ATOM
-
-
-def transposed(text: str, permutation: Sequence[int]) -> str:
-    """An array with its dimensions in another order."""
-    if list(permutation) == list(range(len(permutation)))[::-1]:
-        return text.removesuffix(".T") if text.endswith(".T") else f"{text}.T"
-    return f"{text}.transpose({', '.join(map(str, permutation))})"
-
-
-def is_float(dtype: str) -> bool:
-    """Whether a dtype is a float's."""
-    return dtype in FLOATS

@@ -4,6 +4,7 @@ Property tests run derandomised and without deadline, so that a run is repeatabl
 `pytest --hypothesis-profile=default` searches at random instead.
 """
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # Benchmarks are programs that print: never collected, not even for doctests, since they want peers.
@@ -18,3 +19,7 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("ci")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="rewrite golden files")

@@ -10,7 +10,6 @@ import math
 
 import numpy as np
 
-
 # ---- one formula -------------------------------------------------------------------------------
 
 
@@ -48,7 +47,11 @@ def formula_value(formula, operands, sizes=None):
                     value
                     if formula.reduce == "max"
                     else _flat(
-                        [(at[n], e) for n, e in zip(names, extents, strict=True) if n not in written]
+                        [
+                            (at[n], e)
+                            for n, e in zip(names, extents, strict=True)
+                            if n not in written
+                        ]
                     )
                 )
     if formula.reduce in ("max", "argmax") and len(best) != math.prod(shape):
@@ -96,9 +99,7 @@ def _size(size, sizes):
 
 def _axes(index):
     parts = index.index if hasattr(index, "operand") else (index,)
-    return {
-        atom for p in parts for atoms, _ in p.terms for atom in atoms if isinstance(atom, str)
-    }
+    return {atom for p in parts for atoms, _ in p.terms for atom in atoms if isinstance(atom, str)}
 
 
 def _flat(positions):

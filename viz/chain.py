@@ -20,6 +20,7 @@ from graphnn.expression.names import canonical
 from graphnn.expression.tree import COMPARISONS, Expr, postorder, substitute, sym
 from graphnn.graph.graph import as_graph
 from graphnn.graph.statements import Network, Statement, network
+from viz.exact import exact_value
 from viz.formulas import Label, formula_label, gradient_label, value_label
 from viz.numbers import local, numbers, readers
 from viz.view import Chain, Factor, multiplies_to
@@ -57,11 +58,10 @@ def chain_of(
         value = Label()
         below = _local(statement, name, net)
         if found.values:
-            number = local(net, statement, name, found.values, np.float64(1))
-            leaf = below is not None and below.head == "sym" and below.args[0] in net.leaves
-            # A leaf's number is shown as it was typed, here too.
-            number = found.values[below.args[0]] if leaf and below is not None else number
-            value = value_label(number, digits, leaf) or Label()
+            number = None if below is None else exact_value(below, found.shown)
+            if number is None:
+                number = local(net, statement, name, found.values, np.float64(1))
+            value = value_label(number, digits) or Label()
         texts.append(value.text)
         symbol = gradient_label(statement.name, name).latex
         shown = formula_label(below, digits).latex if below is not None else ""

@@ -57,4 +57,6 @@ def _node(made: graphviz.Digraph, box: Box, key: str) -> None:
     fill, line, _ = theme.BOXES[box.kind]
     texts = [label.text for label in (box.formula, box.shape, box.above, box.below) if label]
     shape = "ellipse" if box.kind in ("input", "parameter", "constant") else "box"
-    made.node(key, "\\n".join(escape(t) for t in texts), shape=shape, fillcolor=fill, color=line)
+    # A label that begins with < and ends with > would be read as HTML.
+    label = graphviz.nohtml("\\n".join(escape(t) for t in texts))
+    made.node(key, label, shape=shape, fillcolor=fill, color=line)

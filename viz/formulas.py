@@ -104,17 +104,18 @@ def value_label(value: npt.ArrayLike, digits: int = 3, given: bool = False) -> L
     opening, closing = "[]" if row or column or len(numbers) == 1 else "()"
     between, comma = (r";\, ", "; ") if column else (r"\;\; ", " ") if row else (r",\, ", ", ")
     return Label(
-        opening + between.join(n.latex for n in numbers) + closing,
+        # In braces, so that a sign is not taken for a difference where no comma stands before it.
+        opening + between.join(f"{{{n.latex}}}" for n in numbers) + closing,
         opening + comma.join(n.text for n in numbers) + closing,
     )
 
 
 def _number(value: Number, given: bool) -> Number:
-    if isinstance(value, Fraction):
+    if isinstance(value, int | Fraction):
         return value
     if given:
         return short(float(value))
-    return int(value) if np.isfinite(value) and value == int(value) else float(value)
+    return int(value) if np.isfinite(value) and value == int(value) else value
 
 
 def norm_label(inner: Label, value: npt.ArrayLike, digits: int = 3) -> Label:
@@ -170,4 +171,3 @@ def _safe(e: Expr) -> Expr:
         if part.head == "sym" and not _SAFE.fullmatch(part.args[0])
     }
     return substitute(e, renamed)
-

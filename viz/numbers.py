@@ -20,6 +20,7 @@ from graphnn.graph.gradient import differentiate
 from graphnn.graph.graph import Graph, resolve
 from graphnn.graph.node import FLOATS, Node, make
 from graphnn.graph.statements import Network, Statement
+from viz.exact import exact_scalars, exact_values
 
 Array = npt.NDArray[Any]
 
@@ -29,7 +30,8 @@ class Numbers:
     """Tables by name: cotangent nodes, and, where values were given, numbers.
 
     `backward` says which names a gradient reaches. `contributions` holds, for a value that several
-    statements read, what each (reader, value) adds to its gradient.
+    statements read, what each (reader, value) adds to its gradient. `shown` are leaves as they were
+    given (0.8 in float32 is 0.80000001), and whatever is exact.
     """
 
     loss: str | None = None
@@ -37,6 +39,7 @@ class Numbers:
     values: dict[str, Array] = field(default_factory=dict)
     gradients: dict[str, Array] = field(default_factory=dict)
     contributions: dict[tuple[str, str], Array] = field(default_factory=dict)
+    shown: dict[str, Array] = field(default_factory=dict)
     remark: str = ""
 
 
@@ -67,14 +70,32 @@ def numbers(
         remark = f"No value was given for {', '.join(missing)}: drawn without numbers."
         return Numbers(loss if backward else None, backward, remark=remark)
     found = evaluate_nodes(wanted, fed)
-    # A leaf shows what was typed, not what its dtype made of it (0.8 in float32 is 0.80000001).
-    values = {
-        name: np.asarray(fed[name] if name in fed else found[node])
-        for name, node in network.nodes.items()
-    }
+    values = {name: np.asarray(found[node]) for name, node in network.nodes.items()}
     gradients = {name: np.asarray(found[node]) for name, node in backward.items()}
     contributions = _contributions(network, values, gradients)
-    return Numbers(loss if backward else None, backward, values, gradients, contributions)
+    typed = {name: np.asarray(fed[name]) for name in network.leaves}
+    exact = _agreeing(exact_values(network, fed), values)
+    known = {network.nodes[name]: value for name, value in exact.items()}
+    scalars = exact_scalars(list(backward.values()), known)
+    steep = {name: scalars[node] for name, node in backward.items() if node in scalars}
+    return Numbers(
+        loss if backward else None,
+        backward,
+        values,
+        gradients | _agreeing(steep, gradients),
+        contributions,
+        typed | exact,
+    )
+
+
+def _agreeing(exact: dict[str, Array], computed: dict[str, Array]) -> dict[str, Array]:
+    """The exact values that are the computed ones, to the precision of float32 leaves."""
+    return {
+        name: value
+        for name, value in exact.items()
+        if value.shape == computed[name].shape
+        and np.allclose(value.astype(float), computed[name], rtol=1e-5, atol=1e-6)
+    }
 
 
 def _backward(
@@ -135,13 +156,18 @@ def local(
     fed: dict[str, Any] = {}
     for k, read in enumerate(statement.reads):
         node = network.nodes[read]
-        cut[node] = make("input", shape=node.shape, dtype=node.dtype, name=f"_{k}")
+        cut[node] = make("input", shape=node.shape, dtype=_wide(node), name=f"_{k}")
         fed[f"_{k}"] = values[read]
     source = cut[network.nodes[name]]
     for node in statement.inner:
         operands = [cut.get(o, o) for o in node.operands]
-        cut[node] = make(node.op, operands, node.shape, node.dtype, **dict(node.attributes))
+        cut[node] = make(node.op, operands, node.shape, _wide(node), **dict(node.attributes))
     end = cut[statement.node]
     seed = make("input", shape=end.shape, dtype=end.dtype, name="_seed")
     result = differentiate(end, [source], seed).gradients[source]
     return np.asarray(evaluate_nodes([result], fed | {"_seed": cotangent})[result])
+
+
+def _wide(node: Node) -> str:
+    """What is fed is cast to its dtype, and these are results of a computation in float64."""
+    return "float64" if node.dtype in FLOATS else node.dtype

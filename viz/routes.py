@@ -14,7 +14,7 @@ from viz.layered import isotonic
 from viz.shapes import Point
 
 Segments = tuple[tuple[Point, ...], ...]
-_PARTS = 4  # pieces into which an S is cut before it is offset
+_PARTS = 8  # pieces into which an S is cut before it is offset
 _TIGHT = 0.68  # of the usual distance between two edges, where that keeps one of them level
 
 
@@ -111,11 +111,15 @@ def ports(wanted: Sequence[float], half: float, spacing: float) -> list[float]:
         found = _settled(wanted, half, step)
         if max(map(abs, found), default=0.0) <= half:
             return found
-    # Too many for the side: as far apart as it allows.
+    # Too many for the side to keep one of them level: from its ends inwards.
     step = min(_TIGHT * spacing, 2 * half / max(1, len(wanted) - 1))
     found = _settled(wanted, half, step)
-    shift = max(0.0, -half - min(found)) - max(0.0, max(found) - half)
-    return [y + shift for y in found]
+    order = sorted(range(len(found)), key=lambda k: found[k])
+    for place, k in enumerate(order):
+        found[k] = max(found[k], -half + place * step)
+    for place, k in enumerate(reversed(order)):
+        found[k] = min(found[k], half - place * step)
+    return found
 
 
 def _settled(wanted: Sequence[float], half: float, step: float) -> list[float]:

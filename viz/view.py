@@ -172,7 +172,8 @@ def _box(
         kind = "constant" if node.op == "constant" else "loss" if name == loss else kind
     above = below = NOTHING
     if name not in users and name in found.values:
-        above = _equation(called, found.values[name], digits, statement is None)
+        value = found.shown.get(name, found.values[name])
+        above = _equation(called, value, digits, name in found.shown)
     if found.loss is not None and name in found.backward:
         symbol = gradient_label(found.loss, name)
         if name == found.loss:
@@ -276,9 +277,9 @@ def _edge(
 ) -> Edge:
     value = gradient = NOTHING
     if name in found.values:
-        leaf = name in net.leaves
-        shown = value_label(found.values[name], digits, leaf)
-        value = shown or norm_label(name_label(name), found.values[name], digits)
+        number = found.shown.get(name, found.values[name])
+        shown = value_label(number, digits, name in found.shown)
+        value = shown or norm_label(name_label(name), number, digits)
     backward = name in found.backward and statement.name in found.backward
     if backward and found.loss is not None:
         several = len([s for s in users[name] if s.name in found.backward]) > 1

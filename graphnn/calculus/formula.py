@@ -223,7 +223,8 @@ def formula_text(formula: Formula, operands: Iterable[str] | None = None, output
     """The formula in the text language, as a reader of code or an error message sees it.
 
     >>> from graphnn.calculus.definition import define, instantiate
-    >>> made, _ = instantiate(define("dense(W, x): z[b,m] += W[m,d] * x[b,d]"), ((3, 2), (5, 2)))
+    >>> dense = define("dense(W, x): z[b,m] += W[m,d] * x[b,d]")
+    >>> made = instantiate(dense, ((3, 2), (5, 2))).formula
     >>> formula_text(made, ["W", "x"], "z")
     'z[b, m] += W[m, d]·x[b, d]'
     """

@@ -18,8 +18,8 @@ negate(x)             = -x
 power(x, n)           = x^n
 maximum(a, b)         = max(a, b)
 minimum(a, b)         = min(a, b)
-maximum_of(x; c)      = where(x > c, x, c)
-minimum_of(x; c)      = where(x < c, x, c)
+maximum_of(x; c)      = where(x <= c, c, x)
+minimum_of(x; c)      = where(x >= c, c, x)
 where(c, a, b)        = where(c != 0, a, b)
 """
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import ChainMap, Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -37,11 +39,27 @@ class Context:
     extra: dict[str, Any] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
     chosen: dict[Expr, int] = field(default_factory=dict)
+    named_cotangents: dict[str, Any] | None = None
 
-    @property
-    def path_statements(self) -> list[Statement]:
+    @cached_property
+    def path_statements(self) -> tuple[Statement, ...]:
         """The statements between `wrt` and the loss, in the user's order."""
-        return [s for s in self.net.statements if s.name in self.on_path]
+        return tuple(s for s in self.net.statements if s.name in self.on_path)
+
+    @cached_property
+    def hidden_forms(self) -> tuple[IndexForm, ...]:
+        """The index forms that have hidden values."""
+        return tuple(f for f in self.forms.values() if f is not None and f.hidden)
+
+    @cached_property
+    def statements(self) -> dict[str, Statement]:
+        """Name → the statement that computes it."""
+        return {s.name: s for s in self.net.statements}
+
+    @cached_property
+    def users(self) -> Counter[str]:
+        """Name → how many statements on the path read it."""
+        return Counter(name for s in self.path_statements for name in s.reads)
 
     def index(self, name: str) -> tuple[Expr, ...]:
         """The index symbols of a named value; 0 for a dimension of size 1."""
@@ -81,15 +99,15 @@ class Context:
         """Expressions of one line with letters for their index symbols."""
         return lettered(parts, self.indices, self.net.nodes)
 
-    def environment(self) -> dict[str, Any]:
-        """Every number by name: values, cotangents under their δ names and as ∂L/∂·."""
-        found: dict[str, Any] = {
-            name: np.asarray(n, dtype=object) for name, n in self.sizes.items()
-        }
-        found.update(self.values or {})
-        found.update(self.extra)
-        found.update({f"∂{self.top}/∂{sym(n)}": v for n, v in self.cotangents.items()})
-        return found
+    def environment(self) -> Mapping[str, Any]:
+        """Every number by name: values, δs, sizes, and cotangents as ∂L/∂·."""
+        if self.named_cotangents is None:
+            top = self.top
+            self.named_cotangents = {
+                f"∂{top}/∂{sym(name)}": number for name, number in self.cotangents.items()
+            }
+        sizes = {name: np.asarray(n, dtype=object) for name, n in self.sizes.items()}
+        return ChainMap(self.extra, self.values or {}, self.named_cotangents, sizes)
 
     @property
     def top(self) -> Expr:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain as chained
+from itertools import count
 
 from graphnn.derivation.context import Context, cotangent_name
 from graphnn.derivation.index_form import CALLS, element
@@ -53,7 +55,7 @@ def delta_steps(ctx: Context, index: bool = False, locals_: bool = True) -> list
                 ctx, name, arriving[name], cotangents, named, section, taken, index
             )
             steps.extend(made)
-        statement = next((s for s in ctx.path_statements if s.name == name), None)
+        statement = ctx.statements.get(name)
         if statement is None:
             continue
         for operand in ctx.operands(statement):
@@ -71,11 +73,13 @@ def _backward_order(ctx: Context) -> list[str]:
     for statement in reversed(ctx.path_statements):
         for operand in ctx.operands(statement):
             first_use[operand] = statement.name
-    found = [] if order else [ctx.loss] if ctx.loss in ctx.wrt else []
+    found: list[str] = []
+    computed = set(order)
+    leaves = [n for n in ctx.wrt if n not in computed]
     for name in order:
         found.append(name)
-        found += [n for n in ctx.wrt if n not in order and first_use.get(n) == name]
-    return [*found, *(n for n in ctx.wrt if n not in found)]
+        found += [n for n in leaves if first_use.get(n) == name]
+    return [*found, *(n for n in leaves if n not in first_use)]
 
 
 def _seed(ctx: Context) -> Terms:
@@ -187,7 +191,7 @@ def _cotangent_steps(
 
 
 def _uses(ctx: Context, name: str) -> list[str]:
-    statement = next((s for s in ctx.path_statements if s.name == name), None)
+    statement = ctx.statements.get(name)
     return [] if statement is None else ctx.operands(statement)
 
 
@@ -196,8 +200,9 @@ def _delta_name(name: str, taken: set[str], argument: bool) -> str:
     number = name_parts(name)[2]
     wanted = f"delta{number}" if number.isdigit() else "delta"
     stem = name.replace("_", "")
-    candidates = [wanted] if argument else []
-    candidates += [f"delta_{stem}", *(f"delta_{stem}{k}" for k in range(len(taken) + 1))]
+    candidates = chained(
+        [wanted] if argument else [], [f"delta_{stem}"], (f"delta_{stem}{k}" for k in count())
+    )
     return next(c for c in candidates if c not in taken)
 
 

@@ -103,14 +103,13 @@ def index_form(statement: Statement, net: Network, indices: Indices) -> IndexFor
     if not order:
         return None
     hidden_nodes = _hidden(order, statement.node)
-    stop = {n: name for n, name in known.items() if n is not statement.node}
     trees: dict[Node, tuple[tuple[Expr, ...], Expr]] = {}
     hidden: dict[str, tuple[tuple[Expr, ...], Expr]] = {}
     for node in order:
         if not isinstance(node.op, Formula):
             return None
         wishes = _wishes(statement, node)
-        made = _formula_tree(node, trees, stop, indices, wishes)
+        made = _formula_tree(node, trees, known, indices, wishes)
         if made is None:
             return None
         index, tree = made

@@ -34,8 +34,7 @@ def local(ctx: Context, statement: Statement, name: str) -> Terms:
 
 def opened(ctx: Context, e: Expr) -> Expr:
     """An expression without hidden values."""
-    forms = [f for f in ctx.forms.values() if f is not None and f.hidden]
-    return ctx.named_argmax(open_hidden(e, forms, ctx.indices))
+    return ctx.named_argmax(open_hidden(e, ctx.hidden_forms, ctx.indices))
 
 
 def opened_terms(ctx: Context, found: Terms) -> Terms:

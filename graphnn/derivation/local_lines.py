@@ -61,7 +61,7 @@ def local_lines(ctx: Context, section: str) -> list[Step]:
 
 def _is_whole_gradient(ctx: Context, statement: Statement, name: str) -> bool:
     """Whether ∂L/∂name is this local derivative and gets a line of its own below."""
-    users = sum(name in s.reads for s in ctx.path_statements)
+    users = ctx.users[name]
     scalar_loss = cotangent_name(ctx.loss) not in ctx.extra
     return statement.name == ctx.loss and scalar_loss and users == 1 and is_named(ctx, name)
 
@@ -70,9 +70,11 @@ def is_named(ctx: Context, name: str) -> bool:
     """Whether a cotangent gets a name: it is asked for, or its statement passes it on twice."""
     if name in ctx.wrt:
         return True
-    statement = ctx.net.statement(name)
-    users = sum(name in s.reads for s in ctx.path_statements)
-    return len(ctx.operands(statement)) > 1 or users > 1 or ctx.forms[name] is None
+    return (
+        len(ctx.operands(ctx.statements[name])) > 1
+        or ctx.users[name] > 1
+        or ctx.forms[name] is None
+    )
 
 
 def _diagonal(found: Terms, own: Sequence[Expr], free: Sequence[Expr]) -> Terms:

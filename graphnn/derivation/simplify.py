@@ -36,6 +36,7 @@ from graphnn.expression.tree import (
     symbols,
 )
 
+MAX_CANCELLED = 60
 RULES = ("delta", "hidden", "cancel", "fact", "like")
 
 
@@ -69,8 +70,16 @@ def cancelled(body: Expr) -> Expr:
     """Rule `cancel`: the cancelled form where it repeats fewer values, else the body as it was."""
     if all(n.head != "/" for n in postorder(body)) and len(terms(body)) < 2:
         return body
+    return _shorter(body)
+
+
+def _shorter(body: Expr) -> Expr:
+    """The cancelled form where it is shorter; a very long body is nobody's to read, and kept."""
+    size = leaf_count(body)
+    if size > MAX_CANCELLED:
+        return body
     smaller = simplified(body)
-    return smaller if leaf_count(smaller) < leaf_count(body) else body
+    return smaller if leaf_count(smaller) < size else body
 
 
 def shortened(term: Term, shortcuts: Sequence[Elimination]) -> Term:
@@ -198,8 +207,7 @@ def collect(found: Sequence[Term]) -> list[Term]:
             bodies.append(substitute(other.body, names))
         body = add(*bodies) if len(bodies) > 1 else first.body
         if len(bodies) > 1:
-            smaller = simplified(body)
-            body = smaller if leaf_count(smaller) < leaf_count(body) else body
+            body = _shorter(body)
         made.append(Term(first.bound, first.deltas, body))
     return made
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from graphnn.calculus.tables import definition
 from graphnn.derivation.index_form import CALLS, call_body
 from graphnn.errors import GraphError
 from graphnn.expression.functions import FUNCTIONS
@@ -152,8 +153,9 @@ def _node_value(node: Expr, results: dict[Expr, Array], env: Mapping[str, Any], 
         case "@":
             return matrix_product(*(results[part] for part in node.args))
         case head if head in CALLS:
-            arguments = {f"_{k}": results[part] for k, part in enumerate(node.args)}
-            return value(call_body(head), arguments)
+            if head in FUNCTIONS:
+                return function_value(head, np.asarray(results[node.args[0]], dtype=np.float64))
+            return value(call_body(head), _arguments(node, results))
         case "sum" | "mean":
             return _reduction(node, results)
         case ":" | "=" | "nothing" | "call":
@@ -165,6 +167,18 @@ def _node_value(node: Expr, results: dict[Expr, Array], env: Mapping[str, Any], 
         made = function_value(node.head, *(np.asarray(p, dtype=np.float64) for p in parts))
         return _exact_result(node.head, parts, np.asarray(made))
     raise GraphError(f"no value for {node}")
+
+
+def _arguments(node: Expr, results: dict[Expr, Array]) -> dict[str, Any]:
+    """The operands of a call, then its parameters: as written (`a=0.3`), else their defaults."""
+    made = definition(node.head)
+    given = {part.args[0].args[0]: results[part.args[1]] for part in node.args if part.head == "="}
+    plain = [results[part] for part in node.args if part.head != "="]
+    for name, default in made.parameters[len(plain) - len(made.operands) :]:
+        if name not in given and default is not None:
+            given[name] = value(default, {})
+        plain.append(given[name])
+    return {f"_{k}": part for k, part in enumerate(plain)}
 
 
 def derivative_name(e: Expr) -> str:

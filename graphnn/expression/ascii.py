@@ -16,9 +16,11 @@ _SIGNS = {
 _POWERS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _SMALL = "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ"
 _OPERAND = rf"(?:{PATTERN}|\([^()]*\))(?:\[[^\[\]]*\])?"
-# a quotient of differentials that follows a factor would be divided by it: it takes brackets
+# A quotient of differentials beside another factor takes brackets, or it would swallow it.
 _PARTIAL = f"∂{_OPERAND}/∂{_OPERAND}"
-_INNER_PARTIAL = re.compile(rf"(?<=[·⊙×/ᵀ\w)\]] ){_PARTIAL}|(?<=[·⊙×/]){_PARTIAL}")
+_INNER_PARTIAL = re.compile(
+    rf"(?<=[·⊙×/ᵀ\w)\]\u0300-\u036f\u20d7] ){_PARTIAL}|(?<=[·⊙×/]){_PARTIAL}|{_PARTIAL}(?= [\w(\[∂])"
+)
 
 
 def spell(text: str) -> str:

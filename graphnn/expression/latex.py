@@ -17,6 +17,7 @@ from graphnn.expression.unicode import (
     ATOM,
     BESIDE,
     CONDITION,
+    ENDLESS,
     FACTOR,
     LOGIC,
     NEGATIVE,
@@ -62,16 +63,16 @@ def _wrap(part: Text, least: int) -> str:
     return text if binding >= least else _brackets(text)
 
 
-def _print(node: Expr, parts: list[Text], digits: int) -> Text:  # noqa: PLR0911
+def _print(node: Expr, parts: list[Text], digits: int) -> Text:
     match node.head:
         case "num":
             return _numeral(node, digits)
         case "sym":
             return names.latex(node.args[0]), ATOM
         case "+" | "-":
-            return f"{_wrap(parts[0], SUM)} {node.head} {_wrap(parts[1], OPEN)}", SUM
+            return f"{_wrap(parts[0], SUM)} {node.head} {_wrap(parts[1], ENDLESS)}", SUM
         case "neg":
-            return f"-{_wrap(parts[0], OPEN)}", NEGATIVE
+            return f"-{_wrap(parts[0], ENDLESS)}", NEGATIVE
         case "*":
             return _product(node, parts)
         case "@":
@@ -98,7 +99,7 @@ def _print(node: Expr, parts: list[Text], digits: int) -> Text:  # noqa: PLR0911
         case "Σ" | "Max":
             bounds = ", ".join(text for text, _ in parts[:-1])
             sign = r"\sum" if node.head == "Σ" else r"\max"
-            return f"{sign}_{{{bounds}}} {_wrap(parts[-1], OPEN)}", OPEN
+            return f"{sign}_{{{bounds}}} {_wrap(parts[-1], ENDLESS)}", OPEN
         case "δ":
             i, j = (text for text, _ in parts)
             return rf"\delta_{{{i}{'' if len(i + j) == 2 else ','}{j}}}", ATOM
@@ -148,11 +149,11 @@ def _function(name: str) -> str:
 def _chain(parts: list[Text], sign: str, level: int, right_level: int) -> Text:
     opened = parts[1][1] == OPEN
     right = _wrap(parts[1], OPEN if opened else right_level + 1)
-    return f"{_wrap(parts[0], level)}{sign}{right}", OPEN if opened else level
+    return f"{_wrap(parts[0], level)}{sign}{right}", ENDLESS if opened else level
 
 
 def _product(node: Expr, parts: list[Text]) -> Text:
-    """`a\\,(1 - a)` before a bracket, a dot elsewhere."""
+    r"""`a\,(1 - a)` before a bracket, a dot elsewhere."""
     left, right = parts
     if left[1] >= FACTOR and right[1] < OPEN and not left[0][-1].isdigit():
         return rf"{left[0]}\,{_brackets(right[0])}", BESIDE

@@ -12,8 +12,33 @@ from functools import lru_cache
 GREEK = {
     name: chr(code)
     for code, name in enumerate(
-        "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho "
-        "finalsigma sigma tau upsilon phi chi psi omega".split(),
+        [
+            "alpha",
+            "beta",
+            "gamma",
+            "delta",
+            "epsilon",
+            "zeta",
+            "eta",
+            "theta",
+            "iota",
+            "kappa",
+            "lambda",
+            "mu",
+            "nu",
+            "xi",
+            "omicron",
+            "pi",
+            "rho",
+            "finalsigma",
+            "sigma",
+            "tau",
+            "upsilon",
+            "phi",
+            "chi",
+            "psi",
+            "omega",
+        ],
         start=0x3B1,
     )
     if name not in ("finalsigma", "omicron")
@@ -101,6 +126,9 @@ def latex(name: str) -> str:
     ('W_{1}', '\\hat{y}', '\\theta', '\\mathit{loss}')
     """
     stem, accent, subscript = parts(name)
+    numbered = re.fullmatch(r"([A-Za-z]+)(\d+)", stem)
+    if numbered and subscript:
+        stem, subscript = numbered[1], f"{numbered[2]},{subscript}"
     stem = stem.replace("_", r"\_")
     if stem in GREEK:
         text = f"\\{stem}"

@@ -7,6 +7,7 @@ product sign means depends on the shapes of its sides, so trees keep the sign th
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import replace
 from functools import lru_cache
@@ -18,24 +19,33 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedInput, VisitError
 
 from graphnn.errors import TextError
 from graphnn.expression import names
-from graphnn.expression.scalar import juxtaposed as juxtaposed, plain as plain
+from graphnn.expression.scalar import juxtaposed as juxtaposed
+from graphnn.expression.scalar import plain as plain
 from graphnn.expression.tree import Expr, children, fold
 from graphnn.expression.typed import (
     NUMERAL,
-    Build,
-    Declaration as Declaration,
-    Line as Line,
-    OpText as OpText,
     Places,
     Refused,
     places,
+    trees,
+)
+from graphnn.expression.typed import (
+    Declaration as Declaration,
+)
+from graphnn.expression.typed import (
+    Line as Line,
+)
+from graphnn.expression.typed import (
+    OpText as OpText,
 )
 
 MAX_LENGTH = 100_000
 MAX_DEPTH = 100
 MAX_STATEMENTS = 2_000
-MAX_NODES = 20_000
+MAX_NODES = 10_000
+MAX_WORDS = 30_000
 
+_WORD = re.compile(r"\w+|[^\w\s]")
 _CLOSES = {")": "(", "]": "[", "}": "{"}
 _CHAINS = {"+": "+", "-": "+", "*": "*", "/": "*", "·": "*", "⊙": "*", "@": "*"}
 
@@ -44,10 +54,12 @@ _CHAINS = {"+": "+", "-": "+", "*": "*", "/": "*", "·": "*", "⊙": "*", "@": "
 def _parser() -> Lark:
     grammar = (resources.files("graphnn.expression") / "grammar.lark").read_text("utf-8")
     return Lark(
-        grammar.replace("NAME_PATTERN", names.PATTERN).replace("NUMERAL", NUMERAL.replace("/", r"\/")),
+        grammar.replace("NAME_PATTERN", names.PATTERN).replace(
+            "NUMERAL", NUMERAL.replace("/", r"\/")
+        ),
         parser="lalr",
         start=["expression", "line", "definition"],
-        transformer=Build(visit_tokens=False),
+        transformer=trees(),
         maybe_placeholders=True,
     )
 
@@ -56,7 +68,7 @@ def parse(text: str, start: str) -> Any:
     """Parse `text` from one of the grammar's starts: `expression`, `line` or `definition`.
 
     Raises TextError with a caret at the first defect: characters or words that do not fit, more
-    than 100,000 characters, brackets nested deeper than 100 or not closed.
+    than 100,000 characters or 30,000 names and signs, brackets nested deeper than 100 or not closed.
     """
     text = normal(text)
     clean, _ = _plain(text)
@@ -204,19 +216,21 @@ def _plain(text: str) -> tuple[str, list[int]]:
             opened.pop()
         elif letter == ";" and not opened:
             ends.append(place)
-    if opened:
+    words = len(_WORD.findall("".join(letters)))
+    if words > MAX_WORDS:
         raise TextError(
-            f"{text[opened[-1]]!r} is never closed", text, *place_of(text, opened[-1])
+            f"the text has {words:,} names and signs; at most {MAX_WORDS:,} are read", text
         )
+    if opened:
+        raise TextError(f"{text[opened[-1]]!r} is never closed", text, *place_of(text, opened[-1]))
     return "".join(letters), ends
 
 
 def _place(error: UnexpectedInput, clean: str) -> int:
-    place = error.pos_in_stream
     token = getattr(error, "token", None)
-    if place is None or (token is not None and token.type == "$END"):
-        return len(clean.rstrip())
-    return place
+    at_end = token is not None and token.type == "$END"
+    place: int | None = getattr(error, "pos_in_stream", None)
+    return len(clean.rstrip()) if at_end or place is None else place
 
 
 def _defect(error: UnexpectedInput) -> str:

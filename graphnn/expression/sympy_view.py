@@ -318,6 +318,8 @@ def compare(a: Any, b: Any, points: int = 5) -> bool | None:
 
     if a == b:
         return True
+    if any(side.has(sympy.nan, sympy.zoo, sympy.oo, -sympy.oo) for side in (a, b)):
+        return None
     variables = sorted(a.free_symbols | b.free_symbols, key=str)
     if not all(variable.is_real for variable in variables):
         raise GraphError("internal error: only real symbols are compared")

@@ -99,7 +99,7 @@ def _name(token: Token) -> str:
     return names.canonical(str(token))
 
 
-class Build(Transformer[Token, Any]):
+class _Build(Transformer[Token, Any]):
     """One method a rule: the tree for what was read."""
 
     def names(self, items: list[Any]) -> tuple[str, ...]:
@@ -152,11 +152,7 @@ class Build(Transformer[Token, Any]):
         return OpText(str(name), operands, parameters or (), line, True)
 
     def number(self, items: list[Any]) -> Expr:
-        text = str(items[0]).replace("−", "-")
-        mantissa, _, exponent = text.lower().partition("e")
-        if len(mantissa) > MAX_DIGITS or abs(int(exponent[:6] or 0)) > MAX_EXPONENT:
-            raise Refused("the number is out of range", items[0])
-        return _at(num(Fraction(text)), items[0])
+        return _at(_number(str(items[0]), items[0]), items[0])
 
     def fraction(self, items: list[Any]) -> Expr:
         value = Fraction(unicodedata.numeric(str(items[0]))).limit_denominator(10)
@@ -185,10 +181,8 @@ class Build(Transformer[Token, Any]):
         return _at(made, parts[0]) if parts else made
 
     def matrix(self, items: list[Any]) -> Expr:
-        rows = []
-        for row in str(items[0])[1:-1].split(";"):
-            words = [word.replace("−", "-") for word in row.split()]
-            rows.append([_element(word, items[0]) for word in words])
+        typed = str(items[0])[1:-1].split(";")
+        rows = [[_number(word, items[0]) for word in row.split()] for row in typed]
         return _at(_matrix(rows, items[0]), items[0])
 
     def rows(self, items: list[Any]) -> Expr:
@@ -205,7 +199,7 @@ class Build(Transformer[Token, Any]):
         return _at(apply("∂", items[1], items[4]), items[0])
 
     def condition(self, items: list[Any]) -> Expr:
-        left, sign, right = items
+        left, _, right = items
         if right is not None:
             return apply("==", plain(left), plain(right))
         if left.head != "sym":
@@ -275,14 +269,22 @@ class Build(Transformer[Token, Any]):
         return first if len(items) == 1 else _at(apply("juxt", *items), first)
 
 
-def _element(word: str, token: Token) -> Expr:
-    mantissa, _, exponent = word.lower().partition("e")
-    if len(mantissa) > MAX_DIGITS or abs(int(exponent[:6] or 0)) > MAX_EXPONENT:
-        raise Refused("a number of the matrix is out of range", token)
-    try:
-        return num(Fraction(word))
-    except (ValueError, ZeroDivisionError):
-        raise Refused(f"{word} is no number; a matrix reads [1 2; 3 4]", token) from None
+def trees() -> Transformer[Token, Any]:
+    """What the parser calls at each rule."""
+    return _Build(visit_tokens=False)
+
+
+def _number(text: str, token: Token) -> Expr:
+    """A number, exactly as typed, between 1e−300 and 1e300."""
+    mantissa, _, exponent = text.lower().replace("−", "-").partition("e")
+    if len(mantissa) <= MAX_DIGITS and len(exponent) <= 5:
+        try:
+            value = Fraction(mantissa) * Fraction(10) ** int(exponent or 0)
+        except (ValueError, ZeroDivisionError):
+            raise Refused(f"{text} is no number", token) from None
+        if value == 0 or 10**-MAX_EXPONENT <= abs(value) <= 10**MAX_EXPONENT:
+            return num(value)
+    raise Refused("the number is out of range: from 1e-300 to 1e300", token)
 
 
 def _matrix(rows: list[list[Expr]], token: Token) -> Expr:

@@ -11,8 +11,9 @@ from graphnn.expression.names import show
 from graphnn.expression.numerals import numeral
 from graphnn.expression.tree import COMPARISONS, Expr, fold
 
-# How tightly the outermost operation of a text binds; OPEN ends in a bound sum.
-LOGIC, CONDITION, SUM, NEGATIVE, OPEN, PRODUCT, BESIDE, FACTOR, POWER, ATOM = range(10)
+# How tightly the outermost operation of a text binds. OPEN is a bound sum, ENDLESS a product whose
+# last factor is one: nothing can follow either.
+LOGIC, CONDITION, SUM, NEGATIVE, ENDLESS, OPEN, PRODUCT, BESIDE, FACTOR, POWER, ATOM = range(11)
 
 _VULGAR = {(1, 2): "½", (1, 3): "⅓", (2, 3): "⅔", (1, 4): "¼", (3, 4): "¾"}
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -48,7 +49,7 @@ def _wrap(part: Text, least: int) -> str:
     return text if binding >= least else f"({text})"
 
 
-def _print(node: Expr, parts: list[Text], digits: int) -> Text:  # noqa: PLR0911
+def _print(node: Expr, parts: list[Text], digits: int) -> Text:
     match node.head:
         case "num":
             text = numeral(node.args[0], digits)
@@ -59,9 +60,9 @@ def _print(node: Expr, parts: list[Text], digits: int) -> Text:  # noqa: PLR0911
             return show(node.args[0]), ATOM
         case "+" | "-":
             sign = "+" if node.head == "+" else "−"
-            return f"{_wrap(parts[0], SUM)} {sign} {_wrap(parts[1], OPEN)}", SUM
+            return f"{_wrap(parts[0], SUM)} {sign} {_wrap(parts[1], ENDLESS)}", SUM
         case "neg":
-            return f"−{_wrap(parts[0], OPEN)}", NEGATIVE
+            return f"−{_wrap(parts[0], ENDLESS)}", NEGATIVE
         case "*":
             return _product(parts)
         case "@":
@@ -127,7 +128,7 @@ def _product(parts: list[Text]) -> Text:
 def _chain(parts: list[Text], sign: str) -> Text:
     opened = parts[1][1] == OPEN
     right = _wrap(parts[1], OPEN if opened else BESIDE)
-    return f"{_wrap(parts[0], PRODUCT)}{sign}{right}", OPEN if opened else PRODUCT
+    return f"{_wrap(parts[0], PRODUCT)}{sign}{right}", ENDLESS if opened else PRODUCT
 
 
 def _beside(parts: list[Text]) -> Text:
@@ -135,7 +136,7 @@ def _beside(parts: list[Text]) -> Text:
     (_, least), (right, binding) = parts
     left = _wrap(parts[0], BESIDE)
     if binding == OPEN:
-        return f"{left} {right}", OPEN
+        return f"{left} {right}", ENDLESS
     if binding < FACTOR:
         space = "" if least == ATOM and not left[-1].isdigit() else " "
         return f"{left}{space}({right})", BESIDE

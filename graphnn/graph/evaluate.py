@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import string
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -146,7 +147,7 @@ def _fed(name: str, value: Any) -> Values:
     """What was fed as an array of real numbers; fractions become floats."""
     try:
         array = np.asarray(value)
-        if array.dtype.kind == "O":
+        if array.dtype.kind == "O" and all(isinstance(one, Real) for one in array.flat):
             array = array.astype(np.float64)
     except (TypeError, ValueError):
         raise DtypeError(f"{name} takes an array of real numbers; {value!r} was given") from None

@@ -140,7 +140,7 @@ def _extreme(name: str, a: Any, b: Any) -> Handle:
 def _axes(x: Handle, axis: int | Sequence[int] | None, function: str) -> tuple[int, ...]:
     if axis is None:
         return tuple(range(x.ndim))
-    wanted = [axis] if isinstance(axis, int | np.integer) else list(axis)
+    wanted = list(axis) if isinstance(axis, Sequence) else [axis]
     for place in wanted:
         if isinstance(place, bool) or not isinstance(place, int | np.integer):
             raise GraphError(f"{function}: an axis is an integer; {place!r} was given", _line())
@@ -172,7 +172,10 @@ def _reduction(
     written = Written(
         function,
         (operand,),
-        (("axis", None if axis is None else axes[0] if len(axes) == 1 else axes), ("keepdims", keepdims)),
+        (
+            ("axis", None if axis is None else axes[0] if len(axes) == 1 else axes),
+            ("keepdims", keepdims),
+        ),
     )
     if not axes and sign != "argmax=":
         return Handle(operand.node, written)

@@ -9,9 +9,11 @@ names every operation.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 from graphnn.calculus.formula import Formula, Lookup, rename_symbols
@@ -73,7 +75,7 @@ class Network:
     statements: tuple[Statement, ...]
     nodes: dict[str, Node]
 
-    @property
+    @cached_property
     def names(self) -> dict[Node, str]:
         """Node → the first name that it was given."""
         found: dict[Node, str] = {}
@@ -151,6 +153,7 @@ class _Namer:
         self.named = named
         self.detail = detail
         self.taken = set(named.values())
+        self.counted = {"z": 1, "a": 1, "u": 1}
         self.users: dict[Node, list[Handle]] = {}
         for handle in handles:
             for operand in _operands(handle):
@@ -186,6 +189,8 @@ class _Namer:
             return ""
         structural = _function(handle) in _STRUCTURES
         fed_on = _compound(handle) and any(_function(user) in _STRUCTURES for user in users)
+        if _turned(handle):
+            return ""  # the vector's own node: under a second name it would be lost
         if self.detail == "ops" or structural or fed_on:
             return "u"
         if self.detail == "statements":
@@ -230,24 +235,17 @@ class _Namer:
         return name
 
     def _candidates(self, kind: str, handle: Handle) -> Iterator[str]:
-        if kind in ("z", "a"):
-            for user in self.users.get(handle.node, []):
-                number = (
-                    name_parts(self.named.get(user.serial, ""))[2]
-                    if self.named.get(user.serial)
-                    else ""
-                )
-                if number.isdigit():
-                    yield f"{kind}{number}"
-            if not self._several(kind):
-                yield kind
-            yield from (f"{kind}{k}" for k in range(1, len(self.handles) + 2))
-        if not any(name in self.taken for name in ("u1", "v1")):
-            yield from ("u", "v")
-        yield from (f"{stem}{k}" for k in range(1, len(self.handles) + 2) for stem in ("u", "v"))
-
-    def _several(self, kind: str) -> bool:
-        return f"{kind}1" in self.taken
+        stems = (kind,) if kind in ("z", "a") else ("u", "v")
+        for user in self.users.get(handle.node, []) if len(stems) == 1 else ():
+            called = self.named.get(user.serial)
+            number = name_parts(called)[2] if called else ""
+            if number.isdigit():
+                yield f"{kind}{number}"
+        if all(f"{stem}1" not in self.taken for stem in stems):
+            yield from stems
+        for k in itertools.count(self.counted[kind]):
+            self.counted[kind] = k
+            yield from (f"{stem}{k}" for stem in stems)
 
 
 def _computed(handle: Handle) -> bool:

@@ -34,7 +34,7 @@ from graphnn.expression.unicode import to_unicode
 from graphnn.graph.apply import apply as apply_definition
 from graphnn.graph.handle import Handle, Written
 from graphnn.text.functions import FUNCTIONS
-from graphnn.text.tensors import Place, build
+from graphnn.text.tensors import Place, build, check_size, literal
 
 MAX_NESTED = 12
 SIGNS = {"=": "set", "+=": "sum", "max=": "max", "argmax=": "argmax"}
@@ -110,9 +110,11 @@ class Indexed:
         )
         arguments = tuple(operands.values())
         try:
-            return apply_definition(made, arguments, {}, Written("formula", arguments))
+            handle = apply_definition(made, arguments, {}, Written("formula", arguments))
+            check_size(handle)
         except GraphError as error:
             raise Place(error, at) from None
+        return handle
 
     def elements(self, body: Expr, operands: dict[str, Handle]) -> Expr:
         """The body over elements of named operands; each operand is entered into `operands`."""
@@ -212,6 +214,8 @@ class Indexed:
                 if not isinstance(size, int):
                     raise GraphError(f"the size of {name} is not known here: {size}")
                 known[part] = num(size)
+            elif part.head == "^":
+                known[part] = num(literal(part, {}))
         return substitute(extent, known)
 
     def statement(self, tree: Expr, index: tuple[Expr, ...], sign: str, name: str) -> Handle:
@@ -267,9 +271,7 @@ class Indexed:
                 if not self._is_suffix([sym(part) for part in output]):
                     return None
                 name = self._operand(self.bound(node, output), values)
-            elif node.head in ("δ", "and") or (
-                node.head == "sym" and node.args[0] in self.indices
-            ):
+            elif node.head in ("δ", "and") or (node.head == "sym" and node.args[0] in self.indices):
                 return None
             else:
                 continue
@@ -296,9 +298,10 @@ def _unbound(name: str) -> GraphError:
 def is_elementwise(node: Expr) -> bool:
     """Whether a function or sign takes elements to an element; `max(x)` alone reduces."""
     if node.head in ("max", "min"):
-        return sum(part.head != "=" for part in node.args) == 2
+        return len([part for part in node.args if part.head != "="]) == 2
     row = FUNCTIONS.get(node.head)
-    return node.head in _SCALAR or node.head in ELEMENTARY or (row is not None and row.elementwise)
+    by_element = row is not None and row.elementwise
+    return bool(by_element or node.head in ELEMENTARY or node.head in _SCALAR)
 
 
 def _scalar_parts(tree: Expr) -> Iterator[Expr]:
@@ -342,17 +345,17 @@ def explicit(tree: Expr, outer: Iterable[str]) -> Expr:
 
 
 def _free(tree: Expr, indices: frozenset[str]) -> tuple[str, ...]:
-    def visit(node: Expr, parts: list[dict[str, None]]) -> dict[str, None]:
+    def visit(node: Expr, parts: list[tuple[str, ...]]) -> tuple[str, ...]:
         if node.head == "sym":
-            return {node.args[0]: None} if node.args[0] in indices else {}
+            return (node.args[0],) if node.args[0] in indices else ()
         bound = (
             {part.args[0] for part in node.args[:-1] if part.head == "sym"}
             if node.head in ("Σ", "Max")
             else set()
         )
-        return {name: None for part in parts for name in part if name not in bound}
+        return tuple(dict.fromkeys(n for part in parts for n in part if n not in bound))
 
-    return tuple(fold(tree, visit))
+    return fold(tree, visit)
 
 
 def _axes_read(body: Expr, operands: Mapping[str, Handle], indices: frozenset[str]) -> set[str]:
@@ -386,7 +389,7 @@ def _check_axes(
         )
     plain = [part.args[0] for part in write if part.head == "sym"]
     if reduce == "set" and len(set(plain)) != len(plain):
-        raise Place(GraphError(f"{left} writes along a diagonal; write += for that"), at)
+        raise Place(GraphError("the left side writes along a diagonal; write += for that"), at)
 
 
 def _expanded(node: Expr, made: Mapping[Expr, Expr]) -> Expr:
@@ -410,4 +413,3 @@ def _expanded(node: Expr, made: Mapping[Expr, Expr]) -> Expr:
 def has_sum(tree: Expr) -> bool:
     """Whether a tree holds a Σ or a bound max."""
     return any(part.head in ("Σ", "Max") for part in postorder(tree))
-

@@ -12,6 +12,7 @@ import difflib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from graphnn.expression.tree import COMPARISONS, Expr, apply, fold, num, sym
 from graphnn.text.functions import FUNCTIONS, PAIRS, function, product_rank
@@ -48,7 +49,9 @@ class Resolved:
     typed: Mapping[Expr, Expr]
 
 
-def resolve(typed: Expr, ranks: Mapping[str, int], indices: frozenset[str] = frozenset()) -> Resolved:
+def resolve(
+    typed: Expr, ranks: Mapping[str, int], indices: frozenset[str] = frozenset()
+) -> Resolved:
     """Resolve a typed tree over values of the given ranks; `indices` are index names.
 
     >>> from graphnn.expression.reader import read
@@ -100,11 +103,13 @@ class _Rules:
             if function(name) is not None:
                 raise Defect(f"{name} is a function: it needs an argument", typed)
             if name.startswith("d") and name[1:] in self.ranks:
-                raise Defect(f"unknown name {name}; a derivative in a product is (d{name[1:]}/d…)", typed)
+                raise Defect(
+                    f"unknown name {name}; a derivative in a product is (d{name[1:]}/d…)", typed
+                )
             raise unknown(name, list(self.ranks), typed)
         raise Defect(f"{typed} is no value", typed)
 
-    def part(self, node: Expr, parts: list[Part]) -> Part:  # noqa: PLR0911
+    def part(self, node: Expr, parts: list[Part]) -> Part:
         match node.head:
             case "num":
                 return Part(node, 0)
@@ -188,7 +193,7 @@ class _Rules:
                 made = Part(apply("^", made.tree, exponent), made.rank)
             factors.append((made, typed))
         factors.reverse()
-        for (_, left), (_, right) in zip(factors, factors[1:], strict=False):
+        for (_, left), (_, right) in pairwise(factors):
             if left.head == right.head == "num":
                 raise Defect("two numbers stand side by side; write · between them", right)
         for part, typed in factors:
@@ -238,7 +243,9 @@ class _Rules:
         paired = row.name in PAIRS and len(operands) == 2
         rank = max(ranks) if paired else row.rank(ranks, options)
         if rank < 0:
-            raise Defect(f"{row.name} has no such axis: its operand has {ranks[0]} dimensions", node)
+            raise Defect(
+                f"{row.name} has no such axis: its operand has {ranks[0]} dimensions", node
+            )
         keywords = (apply("=", sym(key), value) for key, value in options.items())
         return Part(apply(row.name, *(part.tree for part, _ in operands), *keywords), rank)
 

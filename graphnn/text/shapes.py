@@ -124,9 +124,7 @@ def size_of(part: Expr) -> Size:
     return size
 
 
-def agree(
-    declared: Mapping[str, Shape], given: Mapping[str, tuple[Any, ...]]
-) -> dict[str, Shape]:
+def agree(declared: Mapping[str, Shape], given: Mapping[str, tuple[Any, ...]]) -> dict[str, Shape]:
     """One shape for each name: what was declared, with the sizes that the values bind put in.
 
     Raises GraphError where a value does not have its declared shape.

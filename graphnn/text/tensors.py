@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
+from graphnn.calculus.formula import Formula
 from graphnn.errors import GraphError
 from graphnn.expression.tree import Expr, Number, children
 from graphnn.graph import ops
+from graphnn.graph.apply import lift
 from graphnn.graph.handle import Handle, Written
 from graphnn.graph.node import FLOATS, constant, scalar_value
 from graphnn.text.functions import FUNCTIONS, PAIRS
@@ -19,6 +21,8 @@ from graphnn.text.functions import FUNCTIONS, PAIRS
 MAX_POWER = 300
 MAX_BITS = 2_000
 MAX_ELEMENTS = 2**27
+MAX_STEPS = 2**36
+MAX_RANK = 8
 
 BINARY: dict[str, Callable[[Any, Any], Handle]] = {
     "+": ops.add, "-": ops.subtract, "*": ops.multiply, "⊙": ops.multiply, "/": ops.divide,
@@ -49,11 +53,9 @@ def build(tree: Expr, values: Mapping[str, Handle], dtype: str, bound_sum: Sum) 
     for node in parts_of(tree):
         try:
             made[node] = _part(node, made, values, dtype, bound_sum)
-            _check_size(made[node])
+            check_size(made[node])
         except GraphError as error:
             raise Place(error, node) from None
-        except RecursionError:
-            raise Place(GraphError("this is nested too deep"), node) from None
     return as_handle(made[tree], dtype)
 
 
@@ -84,7 +86,7 @@ def as_handle(value: Any, dtype: str) -> Handle:
     """A number or a literal as a constant."""
     if isinstance(value, Handle):
         return value
-    return ops.lift([value], "constant", dtype)[0]
+    return lift([value], "constant", dtype)[0]
 
 
 def _part(
@@ -120,6 +122,8 @@ def _part(
         case "and":
             left, right = (ops.where(part, 1, 0) for part in _at_least_one(operands, dtype))
             return ops.multiply(left, right)
+        case "^" if _is_large(number_of(operands[1])):
+            raise GraphError(f"the exponent is larger than {MAX_POWER}")
         case head if head in BINARY:
             known = _exact(node, operands, dtype)
             return BINARY[head](*_alike(operands, head, dtype)) if known is None else known
@@ -128,9 +132,17 @@ def _part(
         for part in node.args
         if part.head == "="
     }
+    for key, value in options.items():
+        least = {"p": 0, "s": 1, "d": 1, "k": 1}.get(key)
+        if least is not None and isinstance(value, int | Fraction) and value < least:
+            raise GraphError(f"{node.head}'s {key} is at least {least}; {value} was given")
     if node.head in PAIRS and len(operands) == 2:
         return PAIRS[node.head](*_at_least_one(operands, dtype), **options)
     return FUNCTIONS[node.head].call(*_at_least_one(operands, dtype), **options)
+
+
+def _is_large(exponent: Number | None) -> bool:
+    return exponent is not None and abs(float(exponent)) > MAX_POWER
 
 
 def _at_least_one(operands: list[Any], dtype: str) -> list[Any]:
@@ -260,6 +272,8 @@ def _row(tree: Expr) -> bool:
 def _literal(parts: list[Any], dtype: str) -> Any:
     """A literal of numbers is an array; one of values stacks them."""
     numbers = [number_of(part) for part in parts]
+    if len(_shape(parts)) > MAX_RANK:
+        raise GraphError(f"a literal has at most {MAX_RANK} dimensions")
     if all(n is not None for n in numbers):
         return [float(n) for n in numbers if n is not None]
     if all(isinstance(part, list) for part in parts):
@@ -336,13 +350,24 @@ def literal(tree: Expr, values: Mapping[str, Handle]) -> Any:
     return made[tree]
 
 
-def _check_size(value: Any) -> None:
-    """No text makes an array that no machine holds."""
+def check_size(value: Any) -> None:
+    """No text makes an array that no machine holds, or a sum that never ends.
+
+    Raises GraphError.
+    """
     if isinstance(value, Handle):
         total = 1
         for size in value.shape:
             total *= size if isinstance(size, int) else 1
         if total > MAX_ELEMENTS:
-            raise GraphError(f"this would have {total:,} elements; at most {MAX_ELEMENTS:,} are made")
-
-
+            raise GraphError(
+                f"this would have {total:,} elements; at most {MAX_ELEMENTS:,} are made"
+            )
+        if isinstance(value.node.op, Formula):
+            steps = 1
+            for axis in value.node.op.axes:
+                steps *= axis.extent if isinstance(axis.extent, int) else 1
+            if steps > MAX_STEPS:
+                raise GraphError(
+                    f"this would take {steps:,} steps; at most {MAX_STEPS:,} are taken"
+                )

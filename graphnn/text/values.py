@@ -1,8 +1,8 @@
 """Values as they are typed on a command line: NAME=VALUE, exact where they can be.
 
-    w=1/3   x=1e-3   y=0.5        exact fractions
-    z=[1,2,0.5]   W=[[1,2],[3,4]]   (1, 2)   [0.1 0.4; −0.3 0.2]
-    x=@batch.npz                  the array called x in the file, or its only one
+w=1/3   x=1e-3   y=0.5        exact fractions
+z=[1,2,0.5]   W=[[1,2],[3,4]]   (1, 2)   [0.1 0.4; −0.3 0.2]
+x=@batch.npz                  the array called x in the file, or its only one
 """
 
 from __future__ import annotations
@@ -117,7 +117,9 @@ def _value(node: Expr, parts: list[Any]) -> Any:
         case "juxt":
             raise GraphError("two things stand side by side; write · between them")
     if any(isinstance(part, list) for part in parts):
-        raise GraphError("a value is a number or a literal such as [1, 2]; arithmetic is on numbers")
+        raise GraphError(
+            "a value is a number or a literal such as [1, 2]; arithmetic is on numbers"
+        )
     signs = {"·": "*", "@": "*"}
     if node.head == "neg" and isinstance(parts[0], float):
         return -parts[0]
@@ -135,7 +137,7 @@ def _floats(head: str, parts: list[Any]) -> float:
                 return a + b
             case "-", [a, b]:
                 return a - b
-            case ("*" | "·"), [a, b]:
+            case (("*" | "·"), [a, b]):
                 return a * b
             case "/", [a, b]:
                 return a / b

@@ -228,13 +228,9 @@ def test_cotangent_formulas_evaluate_as_the_oracle_says(made):
 def test_tangent_is_that_of_differences_and_the_transpose_of_the_cotangent(made):
     _, formula, operands, generator = made
     u = generator.normal(size=oracle.formula_value(formula, operands).shape)
-    tangents = {
-        k: generator.normal(size=operands[k].shape) for k in floats(formula, operands)
-    }
+    tangents = {k: generator.normal(size=operands[k].shape) for k in floats(formula, operands)}
     moved = forward_mode(formula, operands, tangents)
-    sent = sum(
-        np.sum(tangents[k] * backward(formula, operands, k, u)) for k in tangents
-    )
+    sent = sum(np.sum(tangents[k] * backward(formula, operands, k, u)) for k in tangents)
     scale = 1 + np.sum(np.abs(moved * u))
     assert abs(np.sum(moved * u) - sent) <= EXACT * scale
     total = np.zeros(moved.shape)
@@ -249,7 +245,7 @@ def test_tangent_is_that_of_differences_and_the_transpose_of_the_cotangent(made)
 
 def test_second_derivatives_are_differences_of_the_first(made):
     """The gradient of ⟨∇f, r⟩, through the graph: every cotangent formula differentiated again."""
-    case, formula, _, generator = made
+    case, _, _, generator = made
     arrays = values(case, generator)
     leaves = [
         gnn.input(f"x{k}", shape, "int64" if k in case.labels else "float64")
@@ -342,7 +338,9 @@ def test_symbolic_sizes_compute_as_numbers_do(size, parameters):
     x = gnn.input("x", ("B", "H", "W", 1), "float64")
     y = gnn.conv2d(K, x, **parameters)
     L = gnn.sum(y * y * y)
-    fixed = instantiate(definition("conv2d"), (kernel.shape, image.shape), tuple(parameters.items()))
+    fixed = instantiate(
+        definition("conv2d"), (kernel.shape, image.shape), tuple(parameters.items())
+    )
     expected = oracle.formula_value(fixed.formula, [kernel, image])
     oracle.close(gnn.evaluate(y, K=kernel, x=image), expected, EXACT)
     sizes = {"B": 1, "H": size, "W": size + 1}

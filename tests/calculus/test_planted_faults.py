@@ -217,8 +217,6 @@ def test_a_wrong_own_output_rule_is_refused(monkeypatch, forgotten):
     """y(1 + y) for σ′ is not taken, even if a resultant were to say so."""
     from graphnn.calculus import own_output
 
-    monkeypatch.setattr(
-        own_output, "from_sympy", lambda e, order=(): sym("_y")
-    )
+    monkeypatch.setattr(own_output, "from_sympy", lambda e, order=(): sym("_y"))
     found = own_output.in_own_output(read_scalar("1/(1+exp(-x))"), "x")
     assert found is derivative(read_scalar("1/(1+exp(-x))"), "x")

@@ -64,7 +64,8 @@ def test_ring_laws_hold_as_canonical_forms(a, b, c):
     assert a + 0 == a == a * 1
     assert a - a == polynomial(0)
     assert hash(a * b) == hash(b * a)
-    assert -(-a) == a
+    assert 0 - (0 - a) == a
+    assert -a == 0 - a
     assert (a == b) == (a - b == polynomial(0))
 
 

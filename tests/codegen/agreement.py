@@ -18,10 +18,11 @@ def close(found: Any, wanted: Any, tolerance: float = TOLERANCE) -> bool:
     if a.shape != b.shape:
         return False
     finite = np.isfinite(b)
-    if not np.array_equal(a[~finite], b[~finite], equal_nan=True) or not np.all(np.isfinite(a[finite])):
+    if not np.array_equal(a[~finite], b[~finite], equal_nan=True):
         return False
-    scale = max(np.abs(b[finite]).max(initial=0.0), 1e-300)
-    return bool(np.abs(a - b)[finite].max(initial=0.0) <= tolerance * scale)
+    a, b = a[finite], b[finite]
+    scale = np.abs(b).max(initial=0.0)
+    return bool(np.isfinite(a).all() and np.abs(a - b).max(initial=0.0) <= tolerance * scale)
 
 
 def outputs_with_gradients(

@@ -34,7 +34,7 @@ def _values(shapes: dict[str, tuple[int, ...]], positive: bool = False) -> dict[
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_elementwise_op(name: str, shape: str) -> None:
     made = definition(name)
-    shapes = {n: SHAPES[shape] for n in made.operands}
+    shapes = dict.fromkeys(made.operands, SHAPES[shape])
     leaves = [gnn.input(n, s, "float64") for n, s in shapes.items()]
     parameters = {p: 0.3 for p, default in made.parameters if default is None}
     output = apply(made, leaves, parameters)
@@ -83,7 +83,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], dict[str, tuple[int, ...]]]] = {
     "argmax_single": (lambda x: gnn.argmax(x, 1), {"x": (3, 1)}),
     "matrix_vector": (lambda a, b: a @ b, {"a": X, "b": V}),
     "vector_matrix": (lambda a, b: a @ b, {"a": (3,), "b": X}),
-    "vector_vector": (lambda a, b: a @ b, {"a": V, "b": V}),
+    "vector_vector": (lambda a, b: a @ b, {"a": (5,), "b": (5,)}),
     "matrix_matrix": (lambda a, b: a @ b, {"a": X, "b": (4, 2)}),
     "transposed_product": (lambda a, b: a @ b.T, {"a": X, "b": (2, 4)}),
     "transposed_both": (lambda a, b: a.T @ b.T, {"a": X, "b": (2, 3)}),

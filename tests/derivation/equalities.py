@@ -11,6 +11,7 @@ from collections import Counter
 
 import numpy as np
 
+import graphnn as gnn
 from graphnn.derivation.text import side_text
 from graphnn.derivation.values import value
 from graphnn.errors import GraphError
@@ -21,6 +22,8 @@ from graphnn.expression.unicode import to_unicode
 from graphnn.text import read_equation
 
 CLOSE = 1e-9
+OWN_OPS = ("conv",)
+"""Ops that a test defines: the text language does not know them, so their calls are not read."""
 
 
 def close(a, b, tolerance=CLOSE):
@@ -39,18 +42,39 @@ def close(a, b, tolerance=CLOSE):
 def environment(made):
     """Every number by the name under which a line may use it: values, δs, ∂a/∂b."""
     env = {name: np.asarray(v) for name, v in made.values.items()}
+    env |= {f"∂{sym(name)}/∂{sym(name)}": np.asarray(1) for name in made.values}
     for step in made.steps:
         if step.value is None or step.lhs is None:
             continue
-        if step.lhs.head == "∂" and all(part.head in ("sym", "[]") for part in step.lhs.args):
-            above, below = (p.args[0] if p.head == "[]" else p for p in step.lhs.args)
-            env[f"∂{above}/∂{below}"] = np.asarray(step.value)
-        elif step.lhs.head == "sym":
-            env.setdefault(str(step.lhs.args[0]), np.asarray(step.value))
+        defined = [step.sides[0].expr] if step.define else []
+        for e in [step.lhs, *defined]:
+            if e.head == "∂" and all(part.head in ("sym", "[]") for part in e.args):
+                above, below = (p.args[0] if p.head == "[]" else p for p in e.args)
+                env[f"∂{above}/∂{below}"] = np.asarray(step.value)
+                env[str(e)] = np.asarray(step.value)
+            elif e.head == "sym":
+                env.setdefault(str(e.args[0]), np.asarray(step.value))
+    env |= {k: v for k, v in direct_partials(made).items() if k not in env}
     for name, gradient in made.gradients.items():
         if gradient is not None:
             env.setdefault(f"∂{sym(made.loss)}/∂{sym(name)}", np.asarray(gradient))
     return env
+
+
+def direct_partials(made):
+    """∂a/∂b of scalar statements by themselves, which forward mode names: from a's own line."""
+    found = {}
+    for step in made.steps:
+        if step.kind != "forward" or made.mode != "forward":
+            continue
+        operands = {n: made.values[n] for n in step.operands}
+        text = f"{to_unicode(step.lhs, 17)} = {to_unicode(step.sides[0].expr, 17)}"
+        line = gnn.parse(text).loss
+        for name in operands:
+            fed = {n: np.asarray(v, dtype=np.float64) for n, v in operands.items()}
+            slope = gnn.evaluate({"d": gnn.grad(line, name), "f": line}, **fed)["d"]
+            found[f"∂{sym(step.statement)}/∂{sym(name)}"] = slope
+    return found
 
 
 def free_letters(step):
@@ -87,36 +111,64 @@ def judge(made, cotangent=None):
     cotangent_given(made, env, cotangent)
     compared = Counter()
     for step in made.steps:
-        if step.value is None:
+        result = result_of(step)
+        if result is None:
             continue
         free, elements = free_letters(step)
         sizes = extents(elements, env)
-        for side in step.sides:
+        for k, side in enumerate(step.sides):
             where = f"{_line(step, made.digits)}\n  side: {side_text(side, made.digits)}"
             if side.expr is None:
                 assert side.text, where
                 compared["summary"] += 1
                 continue
-            found = value(side.expr, env, free if side.kind == "symbols" else [], sizes)
-            assert close(found, step.value), f"{where}\n  {found} is not {step.value}"
+            if step.kind == "forward" and side.kind == "symbols":
+                found = statement_value(step, side, made)
+                if found is None:
+                    compared["own op"] += 1
+                    continue
+            elif k == 0 and step.define:
+                continue  # δ := ∂L/∂z is what defines it
+            else:
+                found = value(side.expr, env, free if side.kind == "symbols" else [], sizes)
+            assert close(found, result), f"{where}\n  {found} is not {result}"
             compared[side.kind] += 1
             if side.kind == "symbols":
                 names = {str(n.args[0]) for n in postorder(side.expr) if n.head == "sym"}
                 compared["with names"] += bool(names)
-        _judge_relation(step, made.digits, compared)
+        _judge_relation(step, result, made.digits, compared)
     one_text(made, env)
     compared["read back"] = read_back(made, env)
     return compared
 
 
-def _judge_relation(step, digits, compared):
+def statement_value(step, side, made):
+    """A printed statement, parsed as a network of its own and evaluated; None for an own op."""
+    text = f"{to_unicode(step.lhs, 17)} = {to_unicode(side.expr, 17)}"
+    operands = {n: made.values[n] for n in step.operands}
+    if any(f"{own}(" in text for own in OWN_OPS):
+        return None
+    network = gnn.parse(text, shapes={n: np.shape(v) for n, v in operands.items()})
+    fed = {n: np.asarray(v, dtype=np.float64) for n, v in operands.items()}
+    return gnn.evaluate(network.loss, **fed)
+
+
+def result_of(step):
+    """What a line is equal to, in full precision: of a path without a left side, its last side."""
+    last = step.sides[-1] if step.sides else None
+    if step.value is None and last is not None and last.kind == "value" and last.expr is not None:
+        return value(last.expr, {})
+    return step.value
+
+
+def _judge_relation(step, result, digits, compared):
     """`=` before a result only where the printed numbers, computed as printed, give it."""
     sides = [s for s in step.sides if s.expr is not None]
     for before, after in zip(sides, sides[1:], strict=False):
         if before.kind != "numbers" or after.kind != "value":
             continue
         shown = value(as_printed(before.expr, digits), {})
-        wanted = np.asarray(step.value)
+        wanted = np.asarray(result)
         same = all(
             texts(a, digits) & texts(b, digits)
             for a, b in zip(np.ravel(shown), np.ravel(wanted), strict=True)
@@ -167,25 +219,30 @@ def read_back(made, env):
     """Read every printed line by the text language; evaluate its sides at the printed digits."""
     names = {name: np.shape(v) for name, v in made.values.items()}
     names |= {n: np.shape(v) for n, v in env.items() if not n.startswith("∂")}
+    names.setdefault("L", ())
     count = 0
     for step in made.steps:
         if not step.sides or any(s.expr is None for s in step.sides):
             continue
         line = _line(step, made.digits)
         free, elements = free_letters(step)
+        if any(f"{own}(" in line for own in OWN_OPS):
+            continue
         trees = read_equation(line, names, [str(f.args[0]) for f in free])
         start = 0 if step.lhs is None else 1
         assert len(trees) == len(step.sides) + start, f"{line}: {len(trees)} sides"
-        if step.value is None:
+        result = result_of(step)
+        if result is None:
             continue
         sizes = extents(elements, env)
-        for side, tree in zip(step.sides, trees[start:], strict=True):
-            numbers = side.kind != "symbols"
-            found = value(tree, env, [] if numbers else free, sizes)
+        for k, (side, tree) in enumerate(zip(step.sides, trees[start:], strict=True)):
+            if (step.kind == "forward" and side.kind == "symbols") or (k == 0 and step.define):
+                continue  # judged by `statement_value`; a definition
+            found = value(tree, env, free if side.kind == "symbols" else [], sizes)
             if side.kind == "symbols":
-                assert close(found, step.value), f"{line}\n  read: {tree} = {found}"
+                assert close(found, result), f"{line}\n  read: {tree} = {found}"
             elif side.kind == "value":
-                assert close(found, step.value, 10.0 ** (1 - made.digits)), f"{line}\n  read {tree}"
+                assert close(found, result, 10.0 ** (1 - made.digits)), f"{line}\n  read {tree}"
             count += 1
     return count
 
@@ -218,8 +275,6 @@ def lines(made):
 
 def differences(thing, wrt, at, step=1e-6):
     """The gradient by central differences of the evaluator, in float64."""
-    import graphnn as gnn
-
     at = {name: np.asarray(v, dtype=np.float64) for name, v in at.items()}
     moved = at[wrt]
     result = np.zeros(moved.shape)

@@ -116,8 +116,6 @@ def resolved(draw: st.DrawFn, rank: int, depth: int) -> Expr:
             _binary(("@",), m, m),
             st.builds(lambda a, b: apply("@", a, apply("T", b)), v, v),
             m.map(lambda e: apply("T", e)),
-            literal.map(
-                lambda rows: apply("vector", *(apply("vector", *row) for row in rows))
-            ),
+            literal.map(lambda rows: apply("vector", *(apply("vector", *row) for row in rows))),
         ]
     return draw(st.one_of(choices))
