@@ -133,9 +133,8 @@ def compile(
     graph = as_graph(thing)
     if not graph.outputs:
         raise GraphError("the graph has no outputs: there is nothing to compile")
-    if stable:
-        graph = _stabilised(graph)
-    plan = make_plan(graph, dtype, parameters, RESERVED)
+    compiled = _stabilised(graph) if stable else graph
+    plan = make_plan(compiled, dtype, parameters, RESERVED, written=graph)
     return Compiled(module_source(plan), plan)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from codegen.passes import FUNCTIONS, WIDTH, Module, arguments, dimensions_in
+from codegen.passes import FUNCTIONS, WIDTH, Module, arguments, dimensions_in, results
 from codegen.sizes import single_dimension
 from codegen.spelling import (
     folded,
@@ -40,18 +40,11 @@ def _function(made: Module, name: str, sections: Sequence[str]) -> str:
     tables = {"forward": plan.outputs, "loss_and_gradients": plan.gradients, "step": plan.updates}
     table = tables[name]
     loss = next(iter(plan.outputs.values()))
-    results = [*table.values()] if name == "forward" else [loss, *table.values()]
+    returned = [*table.values()] if name == "forward" else [loss, *table.values()]
     run = [s for s in sections if plan.section(s)]
-    read = {a for s in run for a in arguments(made, s)} | set(results)
+    read = {a for s in run for a in arguments(made, s)} | set(returned)
     sizes = [n for n in plan.sizes if made.sizes[n] in read]
-    needed = [leaf for leaf in plan.leaves if leaf.buffer in read]
-    bound = {single_dimension(s) for leaf in needed for s in plan.buffers[leaf.buffer].shape}
-    for leaf in plan.leaves:
-        own = {single_dimension(s) for s in plan.buffers[leaf.buffer].shape} - bound
-        asked = {n for s in _dimensions_of(plan, needed, sizes) for n in (s,)} & own
-        if asked and leaf not in needed:
-            needed.append(leaf)
-            bound |= own
+    needed = _needed(plan, read, sizes)
     lines = [f"def {name}(*arrays, **named):", f'    """{_SHOWN[name]}"""']
     lines.append("    given = named_arrays(list(LEAVES), arrays, named)")
     targets = [*(leaf.buffer for leaf in needed), *(made.sizes[n] for n in sizes)]
@@ -70,8 +63,20 @@ def _function(made: Module, name: str, sections: Sequence[str]) -> str:
     return "\n".join(row for line in lines for row in folded(line, WIDTH)) + "\n"
 
 
-def _dimensions_of(plan: Plan, leaves: Sequence[Leaf], sizes: Sequence[str]) -> set[str]:
-    return set(sizes) | dimensions_in(s for x in leaves for s in plan.buffers[x.buffer].shape)
+def _needed(plan: Plan, read: set[str], sizes: Sequence[str]) -> list[Leaf]:
+    """The leaves that are read, and those that bind a size which no read leaf binds by itself."""
+
+    def own(leaf: Leaf) -> set[str | None]:
+        return {single_dimension(size) for size in plan.buffers[leaf.buffer].shape}
+
+    needed = [leaf for leaf in plan.leaves if leaf.buffer in read]
+    asked = dimensions_in(s for leaf in needed for s in plan.buffers[leaf.buffer].shape)
+    missing = (asked | set(sizes)).difference(*map(own, needed))
+    for leaf in plan.leaves:
+        if own(leaf) & missing:
+            needed.append(leaf)
+            missing -= {name for name in own(leaf) if name is not None}
+    return needed
 
 
 def _returned(made: Module, name: str) -> str:

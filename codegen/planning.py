@@ -12,10 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from codegen.leaves import leaf_of
-from codegen.naming import Sources, sources_of, statement_lines
+from codegen.naming import Sources, sources_of
 from codegen.sizes import sample_sizes
 from codegen.spelling import Names
 from graphnn.calculus.formula import Formula, Size, formula_text
+from graphnn.calculus.shapes import shape_text
 from graphnn.errors import DtypeError, GraphError, ShapeError
 from graphnn.graph.evaluate import evaluate_nodes
 from graphnn.graph.gradient import Gradients, differentiate
@@ -32,12 +33,13 @@ def make_plan(
     dtype: str | None = None,
     parameters: Sequence[str | Handle] | None = None,
     reserved: frozenset[str] = frozenset(),
+    written: Graph | None = None,
 ) -> Plan:
     """The plan of a graph: one kernel for each node that is needed.
 
     `parameters` says what to differentiate the first output by (the graph's parameters, if it is
     not given); an output that is not one float has no gradients. `dtype` replaces every float
-    dtype.
+    dtype. `written` is the graph whose statements are shown, where a pass has changed it.
 
     >>> import graphnn as gnn
     >>> w, x = gnn.parameter("w"), gnn.input("x")
@@ -50,6 +52,7 @@ def make_plan(
     if dtype is not None and dtype not in FLOATS:
         raise DtypeError(f"a graph is compiled in one of {', '.join(FLOATS)}; dtype={dtype!r}")
     graph = as_graph(thing)
+    _check_updates(graph)
     gradients = _gradients(graph, parameters)
     wanted = gradients.gradients if gradients else {}
     ends = {
@@ -66,7 +69,7 @@ def make_plan(
     leaves = list({h.node: h for h in reversed(leaves)}.values())[::-1]
     leaves.sort(key=lambda h: h.serial)
     constants = _constants(order)
-    sources = sources_of(graph, gradients)
+    sources = sources_of(graph, written or graph, gradients)
     names = Names(reserved)
     buffers = {node: names.fresh(_label(node)) for node in (h.node for h in leaves)}
     for node in order:
@@ -84,12 +87,22 @@ def make_plan(
         found,
         {buffers[node]: value for node, value in constants.items()},
         kernels,
-        statement_lines(graph),
+        sources.lines,
         {name: buffers[h.node] for name, h in graph.outputs.items()},
         {_label(node): buffers[made] for node, made in wanted.items()},
         {_label(p.node): buffers[h.node] for p, h in graph.updates.items()},
         sample_sizes(every),
     )
+
+
+def _check_updates(graph: Graph) -> None:
+    """A model draws its parameters, so their shapes must be numbers."""
+    for parameter in graph.updates:
+        if not all(isinstance(size, int) for size in parameter.shape):
+            raise ShapeError(
+                f"the parameter {parameter.name} has shape {shape_text(parameter.shape)}; a model "
+                "can only learn parameters whose sizes are numbers"
+            )
 
 
 def _dtype(node: Node, dtype: str | None) -> str:
@@ -108,7 +121,7 @@ def _gradients(graph: Graph, parameters: Sequence[str | Handle] | None) -> Gradi
     single = loss.dtype in FLOATS and all(size == 1 for size in loss.shape)
     if parameters is not None and not single:
         raise ShapeError(
-            f"{next(iter(graph.outputs))} has shape {loss.shape}: only a single element has a "
+            f"{next(iter(graph.outputs))} has shape {shape_text(loss.shape)}: only a single element has a "
             "gradient; compile its sum, or leave parameters= out"
         )
     for handle in wanted:
@@ -162,7 +175,7 @@ def _kernels(
             for operand in node.operands:
                 serves.setdefault(operand, serves[node])
     blocks = {
-        n: _block(section[n], serves.get(n, ("", 0))[1], len(sources.statements)) for n in computed
+        n: _block(section[n], serves.get(n, ("", 0))[1], len(sources.lines)) for n in computed
     }
     place = {node: k for k, node in enumerate(order)}
     computed.sort(key=lambda n: (SECTIONS.index(section[n]), blocks[n], place[n]))

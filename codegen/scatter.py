@@ -26,6 +26,7 @@ from graphnn.calculus.polynomial import (
     polynomial,
     single_axis,
 )
+from graphnn.expression.tree import symbols
 
 _LARGE = 10**6
 
@@ -34,7 +35,8 @@ def kept_axes(space: Space, write: Sequence[Index], single: bool = False) -> set
     """The largest set of written axes on which an affine write is injective.
 
     Within one index the kept axes, sorted by stride, must each step further than all the smaller
-    ones together can reach. With `single`, an index keeps one axis, so that it is a plain slice.
+    ones together can reach. With `single`, an index keeps one axis, so that it is a plain slice:
+    better where the body asks for positions, which a loop knows as numbers (a maximum's gradient).
     """
     kept: set[str] = set()
     parts = [p for p in write if isinstance(p, Polynomial) and is_affine(p)]
@@ -42,12 +44,12 @@ def kept_axes(space: Space, write: Sequence[Index], single: bool = False) -> set
         axes = sorted(axes_of(part))
         longest = 1 if single else len(axes)
         candidates = [
-            (sum(_length(space, a) for a in group), group)
+            (sum(_length(space, a) for a in group), _stride(part, group), group)
             for count in range(1, longest + 1)
             for group in combinations(axes, count)
             if _injective(space, part, group)
         ]
-        kept |= set(max(candidates)[1]) if candidates else set()
+        kept |= set(max(candidates)[2]) if candidates else set()
     return _determined(space, parts, kept)
 
 
@@ -63,6 +65,12 @@ def _determined(space: Space, parts: Sequence[Polynomial], kept: set[str]) -> se
                 known |= set(left)
                 progress = True
     return known
+
+
+def _stride(part: Polynomial, axes: Sequence[str]) -> int:
+    """The stride of an axis, which decides between axes of equal extent."""
+    steps = [coefficient(part, axis) for axis in axes]
+    return max((abs(step) for step in steps if isinstance(step, int)), default=0)
 
 
 def _length(space: Space, axis: str) -> int:
@@ -97,7 +105,7 @@ def scatter(space: Space, operands: Sequence[Operand], output: str, dtype: str) 
     reduced = [a.name for a in formula.reduced]
     computed = computed_in(space, operands, dtype)
     product = is_contraction(space, formula.body, axes_only(space), reduced)
-    kept = kept_axes(space, formula.write, single=not product)
+    kept = kept_axes(space, formula.write, single=bool(set(symbols(formula.body)) & set(written)))
     loops = [a for a in written if a not in kept]
     shape, write = formula.shape, formula.write
     margin = margins(space, write, shape) if formula.guards else None

@@ -12,6 +12,8 @@ import os
 import re
 import sys
 import tempfile
+import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -29,7 +31,7 @@ graphnn: write a network as text; its derivation, picture and NumPy code follow 
 
   graphnn derive "x*y + sin(x)" x=2 y=3
   graphnn derive "z = w*x + b; a = sigmoid(z); L = (y - a)^2/2" x=2 y=1 w=0.5 b=0 --wrt w
-  graphnn compile "p = softmax(W@x + b); L = -sum(y*log(p))" W="[[1,2],[3,4]]" x="[1,2]"
+  graphnn draw "L = (y - sigmoid(w*x + b))^2/2" x=2 y=1 w=0.5 b=0 -o graph.svg
 
 Commands: derive, draw, compile, tour; graphnn COMMAND --help says more.
 """
@@ -248,8 +250,11 @@ def _read(text: str) -> str:
 
 def _wanted(program: Program, wrt: Sequence[str] | None) -> list[str]:
     """The names of --wrt; without it, every leaf that can be differentiated."""
-    if wrt:
-        return [name for word in wrt for name in re.split(r"[\s,]+", word.strip()) if name]
+    if wrt is not None:
+        names = [name for word in wrt for name in re.split(r"[\s,]+", word.strip()) if name]
+        if not names:
+            raise GraphError("--wrt names nothing; --wrt w is one leaf, two are --wrt w --wrt b")
+        return names
     return [name for name, leaf in program.leaves.items() if leaf.dtype.startswith("float")]
 
 
@@ -369,7 +374,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="replace")
-        _run(words)
+        with warnings.catch_warnings():
+            # log(-1) is nan on the page, too: no need to say so twice
+            warnings.simplefilter("ignore", RuntimeWarning)
+            _run(words)
         sys.stdout.flush()
     except typer.Exit as end:
         return end.exit_code
@@ -380,7 +388,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except Exception as error:
         if debug:
-            raise
+            traceback.print_exc()
+            return 2
         return _complain(error)
     return 0
 

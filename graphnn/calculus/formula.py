@@ -222,7 +222,8 @@ def flat_position(axes: Iterable[Axis]) -> Expr:
 def formula_text(formula: Formula, operands: Iterable[str] | None = None, output: str = "y") -> str:
     """The formula in the text language, as a reader of code or an error message sees it.
 
-    >>> from graphnn.calculus.definition import define, instantiate
+    >>> from graphnn.calculus.definition import define
+    >>> from graphnn.calculus.instance import instantiate
     >>> dense = define("dense(W, x): z[b,m] += W[m,d] * x[b,d]")
     >>> made = instantiate(dense, ((3, 2), (5, 2))).formula
     >>> formula_text(made, ["W", "x"], "z")

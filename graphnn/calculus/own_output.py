@@ -11,9 +11,10 @@ from __future__ import annotations
 from functools import lru_cache
 
 from graphnn.expression import sympy_view
+from graphnn.expression.agreement import equal_at_points
 from graphnn.expression.derivative import derivative
 from graphnn.expression.functions import FUNCTIONS
-from graphnn.expression.sympy_view import cost, equal_at_points, from_sympy, to_sympy
+from graphnn.expression.sympy_view import cost, from_sympy, to_sympy
 from graphnn.expression.tree import Expr, postorder, substitute, sym, symbols
 
 OUTPUT = "_y"

@@ -63,7 +63,8 @@ class Rule:
 def selection(formula: Formula) -> Formula:
     """The argmax of a max reduction: where, among the reduced axes, the first maximum is.
 
-    >>> from graphnn.calculus.definition import define, instantiate
+    >>> from graphnn.calculus.definition import define
+    >>> from graphnn.calculus.instance import instantiate
     >>> made = instantiate(define("largest(x): y[i] max= x[i,j]"), ((2, 3),)).formula
     >>> str(selection(made))
     'y[i] argmax= a[i, j]'

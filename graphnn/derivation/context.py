@@ -76,6 +76,8 @@ class Context:
 
     def _wished(self, name: str, rank: int) -> list[str]:
         """The letters under which an author's own index notation reads a leaf; p, q elsewhere."""
+        if not rank:
+            return []
         for form in self.forms.values():
             if form is None:
                 continue

@@ -38,8 +38,8 @@ from graphnn.graph.statements import Statement
 def delta_steps(ctx: Context, index: bool = False, locals_: bool = True) -> list[Step]:
     """Each ∂L/∂v once, from the loss inwards: named δ where it is used more than once."""
     cotangents: dict[str, Terms] = {ctx.loss: _seed(ctx)}
-    steps: list[Step] = []
     section = f"Backward, from {show(ctx.loss)} inwards"
+    steps = _seed_step(ctx, section)
     taken = set(ctx.net.nodes)
     arriving: dict[str, list[tuple[Statement, Terms]]] = {}
     for name in _backward_order(ctx):
@@ -82,9 +82,31 @@ def _backward_order(ctx: Context) -> list[str]:
     return [*found, *(n for n in leaves if n not in first_use)]
 
 
-def _seed(ctx: Context) -> Terms:
+def _seed_step(ctx: Context, section: str) -> list[Step]:
+    """What the backward pass of a tensor output starts from: z̄, given or any."""
+    if not _seeded(ctx):
+        return []
+    called = cotangent_name(ctx.loss)
+    given = ctx.extra.get(called)
+    sides = [Side(partial(ctx.top, sym(ctx.loss)))]
+    if given is not None:
+        sides.append(ctx.result(given))
+    rule = "given" if given is not None else f"any: {show(ctx.loss)} is not a single number"
+    return [
+        Step(
+            "seed", ctx.loss, sym(called), tuple(sides), rule, (), section, value=given, define=True
+        )
+    ]
+
+
+def _seeded(ctx: Context) -> bool:
+    """Whether the output is a tensor, or was given a cotangent."""
     shape = ctx.net.nodes[ctx.loss].shape
-    if all(size == 1 for size in shape) and cotangent_name(ctx.loss) not in ctx.extra:
+    return any(size != 1 for size in shape) or cotangent_name(ctx.loss) in ctx.extra
+
+
+def _seed(ctx: Context) -> Terms:
+    if not _seeded(ctx):
         return (Term((), (), ONE),)
     return (Term((), (), element(cotangent_name(ctx.loss), ctx.index(ctx.loss))),)
 
@@ -207,7 +229,7 @@ def _delta_name(name: str, taken: set[str], argument: bool) -> str:
 
 
 def _shapes(ctx: Context, name: str) -> str:
-    from graphnn.calculus.definition import shape_text
+    from graphnn.calculus.shapes import shape_text
 
     shape = ctx.net.nodes[name].shape
     return shape_text(shape) if shape else ""

@@ -149,7 +149,7 @@ def _forward(ctx: Context) -> list[Step]:
         lhs: Expr = sym(s.name) if not s.index else apply("[]", sym(s.name), *s.index)
         result = None if ctx.values is None else ctx.values[s.name]
         shape = ctx.net.nodes[s.name].shape
-        from graphnn.calculus.definition import shape_text
+        from graphnn.calculus.shapes import shape_text
 
         steps.append(
             Step(
@@ -186,7 +186,12 @@ def _forward_mode(ctx: Context) -> list[Step]:
                 continue
             slopes = {r: scalar_local(ctx, s, r) for r in reads}
             symbols = _sum(
-                [apply("·", apply("∂", sym(s.name), sym(r)), _tangent(r, name)) for r in reads]
+                [
+                    slopes[r]
+                    if r == name and len(reads) > 1
+                    else apply("·", apply("∂", sym(s.name), sym(r)), _tangent(r, name))
+                    for r in reads
+                ]
             )
             total = add(*(multiply(slopes[r], _own_tangent(r, name)) for r in reads))
             result = None

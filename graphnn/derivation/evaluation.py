@@ -11,10 +11,11 @@ from graphnn.derivation.assumptions import assumption, check_assumption
 from graphnn.derivation.context import Context, cotangent_name
 from graphnn.derivation.index_form import Indices, index_form
 from graphnn.derivation.knowledge import Knowledge, knowledge
-from graphnn.derivation.values import exact_array, value
+from graphnn.derivation.values import EXACT_SIZE, exact_array, is_short, value
 from graphnn.errors import GraphError
 from graphnn.expression.names import canonical
-from graphnn.graph.evaluate import bind_sizes, evaluate_nodes
+from graphnn.graph.evaluate import evaluate_nodes
+from graphnn.graph.feeding import bind_sizes
 from graphnn.graph.gradient import differentiate
 from graphnn.graph.node import Node
 from graphnn.graph.statements import Network, Statement
@@ -102,15 +103,17 @@ def _forward_numbers(
 def _exact_value(statement: Statement, env: Mapping[str, Any], number: Any) -> Any:
     """The statement's value by its own written tree, exact where that is; else the evaluator's."""
     array = np.asarray(number, dtype=np.float64)
-    if array.size > 64 or statement.index is not None:
+    if array.size > EXACT_SIZE:
         return array
+    free = [e for e in statement.index or () if e.head == "sym"]
     try:
-        made = value(statement.written, env)
-    except (GraphError, KeyError, ValueError, TypeError, IndexError):
+        made = value(statement.written, env, free)
+        if np.shape(made) != array.shape or not is_short(made):
+            return array
+        with np.errstate(invalid="ignore"):
+            gap = np.abs(np.asarray(made, dtype=np.float64) - array)
+    except (GraphError, KeyError, ValueError, TypeError, IndexError, OverflowError):
         return array
-    if np.shape(made) != array.shape:
-        return array
-    gap = np.abs(np.asarray(made, dtype=np.float64) - array)
     scale = np.max(np.abs(array), initial=1e-300)
     close = bool(np.all(gap <= 1e-9 * scale)) or not np.all(np.isfinite(array))
     return made if close and made.dtype == object else array

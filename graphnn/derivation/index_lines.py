@@ -57,6 +57,10 @@ def index_lines(
         }:
             lines.append((tree, why))
         previous = current
+    if len(lines) == 1:
+        several = any(term.bound for term in previous)
+        why = f"{show(name)} is read at several places: contributions add" if several else ""
+        return [(lines[0][0], why)]
     return _thinned(lines)
 
 

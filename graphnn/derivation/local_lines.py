@@ -60,10 +60,9 @@ def local_lines(ctx: Context, section: str) -> list[Step]:
 
 
 def _is_whole_gradient(ctx: Context, statement: Statement, name: str) -> bool:
-    """Whether ∂L/∂name is this local derivative and gets a line of its own below."""
-    users = ctx.users[name]
+    """Whether ∂L/∂name stands on a line of its own below: all of it, or this use and others."""
     scalar_loss = cotangent_name(ctx.loss) not in ctx.extra
-    return statement.name == ctx.loss and scalar_loss and users == 1 and is_named(ctx, name)
+    return statement.name == ctx.loss and scalar_loss and is_named(ctx, name)
 
 
 def is_named(ctx: Context, name: str) -> bool:

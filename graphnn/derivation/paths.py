@@ -82,6 +82,8 @@ def scalar_steps(ctx: Context) -> list[Step] | None:
                 continue
             slope = scalar_local(ctx, statement, name)
             slopes[statement.name, name] = slope
+            if is_partial(ctx, statement.name, name):
+                continue
             form = ctx.forms[statement.name]
             result = ctx.number(slope)
             steps.append(
@@ -101,6 +103,11 @@ def scalar_steps(ctx: Context) -> list[Step] | None:
     if len(ctx.wrt) > 1:
         steps.append(_work(ctx, slopes))
     return steps
+
+
+def is_partial(ctx: Context, above: str, below: str) -> bool:
+    """Whether ∂above/∂below would name the gradient itself, of which this use is only a part."""
+    return above == ctx.loss and ctx.users[below] > 1
 
 
 def _work(ctx: Context, slopes: dict[tuple[str, str], Expr]) -> Step:
@@ -155,12 +162,18 @@ def _product_steps(
                 Step("chain", name, lhs, (Side(ONE),), "a value by itself", section=section)
             )
             return steps
-        symbols = spaced([partial(sym(a), sym(b)) for a, b in links])
+        symbols = spaced(
+            [
+                slopes[a, b] if is_partial(ctx, a, b) else partial(sym(a), sym(b))
+                for a, b in links
+            ]
+        )
         factors = [slopes[link] for link in links]
         product = multiply(*factors)
         products.append(product)
         result = None if ctx.values is None else ctx.number(product)
-        sides = [Side(symbols)] if len(links) > 1 or len(found) > 1 else []
+        named = len(links) > 1 or (len(found) > 1 and not is_partial(ctx, *links[0]))
+        sides = [Side(symbols)] if named else []
         sides.append(Side(spaced(factors)))
         numbers = [] if ctx.values is None else [literal(ctx.number(f)) or ZERO for f in factors]
         if len(found) == 1:
@@ -172,6 +185,9 @@ def _product_steps(
             same = "=" if reproduces(shown, result, ctx.digits) else "≈"
             sides.append(ctx.result(result, same))
         rule = _zero_reason(ctx, path, slopes) if result is not None and not result.any() else ""
+        if is_partial(ctx, *links[0]):
+            form = ctx.forms[ctx.loss]
+            rule = rule or (margin(form.tree, sym(links[0][1])) if form is not None else "")
         if len(found) > 1:
             through = " ← ".join(show(p) for p in path)
             steps.append(

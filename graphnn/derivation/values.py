@@ -19,11 +19,13 @@ from graphnn.derivation.index_form import CALLS, call_body
 from graphnn.errors import GraphError
 from graphnn.expression.functions import FUNCTIONS
 from graphnn.expression.tree import Expr, Number, postorder
-from graphnn.graph.evaluate import function_value
+from graphnn.graph.bodies import function_value
 
 Array = npt.NDArray[Any]
 
 EXACT_SIZE = 64
+EXACT_BITS = 1000
+"""Exact numbers with a longer numerator or denominator go on as floats."""
 
 MAX_POINTS = 2_000_000
 
@@ -273,8 +275,22 @@ def _inverse(x: Any) -> Any:
     return 1 / x if isinstance(x, float) else Fraction(1) / Fraction(x)
 
 
+def _bits(a: Array) -> int:
+    """The length of the longest numerator or denominator."""
+    exact_parts = [x for x in a.ravel() if isinstance(x, int | Fraction)]
+    return max(
+        (max(x.numerator.bit_length(), x.denominator.bit_length()) for x in exact_parts), default=0
+    )
+
+
+def is_short(a: Array) -> bool:
+    """Whether no exact number in the array has grown beyond EXACT_BITS."""
+    return a.dtype != object or _bits(a) <= EXACT_BITS
+
+
 def _power(a: Array, b: Array) -> Array:
-    if a.dtype == object and b.ndim == 0 and isinstance(b.item(), int):
+    whole = b.ndim == 0 and isinstance(b.item(), int)
+    if a.dtype == object and whole and _bits(a) * abs(b.item()) <= 2 * EXACT_BITS:
         n = b.item()
         if n < 0:
             return _divide(np.asarray(1, dtype=object), _power(a, np.asarray(-n, dtype=object)))

@@ -148,7 +148,7 @@ def divide(a: Expr, b: Expr) -> Expr:
 
 def negate(e: Expr) -> Expr:
     """`−e`."""
-    return multiply(num(-1), e)
+    return num(-e.args[0]) if e.head == "num" else multiply(num(-1), e)
 
 
 def add(*parts: Expr) -> Expr:

@@ -17,9 +17,9 @@ _POWERS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _SMALL = "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ"
 _OPERAND = rf"(?:{PATTERN}|\([^()]*\))(?:\[[^\[\]]*\])?"
 # A quotient of differentials beside another factor takes brackets, or it would swallow it.
-_PARTIAL = f"∂{_OPERAND}/∂{_OPERAND}"
+_PARTIAL = f"∂(?>{_OPERAND})/∂(?>{_OPERAND})"
 _INNER_PARTIAL = re.compile(
-    rf"(?<=[·⊙×/ᵀ\w)\]\u0300-\u036f\u20d7] ){_PARTIAL}|(?<=[·⊙×/]){_PARTIAL}|{_PARTIAL}(?= [\w(\[∂])"
+    rf"(?<=[·⊙×/ᵀ\w)\]\u0300-\u036f\u20d7] ){_PARTIAL}|(?<=[·⊙×/]){_PARTIAL}|{_PARTIAL}(?=[^\W\d_]| [\w(\[∂])"
 )
 
 
@@ -32,7 +32,7 @@ def spell(text: str) -> str:
     text = _INNER_PARTIAL.sub(lambda m: f"({m[0]})", text)
     text = re.sub(r"σ(?=\()", "sigmoid", text)
     text = re.sub(r"[ΣƩ∑](?=_)", "sum", text)
-    text = re.sub(r"δ(?=_([a-z][a-z](?!\w)|\{))", "delta", text)
+    text = re.sub(r"δ(?=_([a-z][a-z](?![^\W⁰¹²³⁴⁵⁶⁷⁸⁹ᵀ])|\{))", "delta", text)
     text = re.sub(r"ᵀ(?=[^\W\d])", "ᵀ ", text)
     text = re.sub(rf"(?<=[{_SMALL}])(?=[^\W\d_{_SMALL}])", " ", text)
     text = re.sub(PATTERN, lambda m: m[0] if m[0].isascii() else canonical(m[0]), text)

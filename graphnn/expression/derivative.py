@@ -12,9 +12,10 @@ from functools import cache, lru_cache
 
 from graphnn.errors import GraphError
 from graphnn.expression import sympy_view
+from graphnn.expression.agreement import compare
 from graphnn.expression.algebra import ONE, ZERO, add, divide, multiply, negate, power, where
 from graphnn.expression.functions import FUNCTIONS
-from graphnn.expression.sympy_view import compare, function_derivative, to_sympy
+from graphnn.expression.sympy_view import function_derivative, to_sympy
 from graphnn.expression.tree import (
     COMPARISONS,
     Expr,

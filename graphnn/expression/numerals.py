@@ -26,7 +26,7 @@ def numeral(value: Number, digits: int = 3) -> str:
         text = _decimal(value, digits)
         if text is not None:
             return text.replace("-", MINUS)
-        if value.denominator <= 1000 and abs(value.numerator) <= 10000:
+        if _repeats(value) and value.denominator < 100 and abs(value.numerator) < 1000:
             return f"{value.numerator}/{value.denominator}".replace("-", MINUS)
         value = float(value)
     if math.isnan(value):
@@ -53,6 +53,15 @@ def _decimal(value: Fraction, digits: int) -> str | None:
                 return None
             return f"{'-' if value < 0 else ''}{_fixed(abs(scaled.numerator), places)}"
     return None
+
+
+def _repeats(value: Fraction) -> bool:
+    """Whether the decimal never ends: such a fraction keeps its bar, any other is rounded."""
+    rest = value.denominator
+    for prime in (2, 5):
+        while rest % prime == 0:
+            rest //= prime
+    return rest != 1
 
 
 def _fixed(scaled: int, places: int) -> str:

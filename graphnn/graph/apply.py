@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from graphnn.calculus.definition import Definition, define, instantiate, shape_text
+from graphnn.calculus.definition import Definition, define
 from graphnn.calculus.formula import Formula, Lookup, is_identity
+from graphnn.calculus.instance import instantiate
 from graphnn.calculus.polynomial import Polynomial
+from graphnn.calculus.shapes import shape_text
 from graphnn.errors import DtypeError, GraphError, ShapeError
 from graphnn.expression.tree import COMPARISONS, Expr, children
-from graphnn.graph.handle import Handle, Written, user_line
+from graphnn.graph.handle import Handle, Written, user_place
 from graphnn.graph.node import FLOATS, Node, array_value, constant, make
 
 NUMBERS = (int, float, Fraction)
@@ -33,7 +35,7 @@ def lift(operands: Sequence[Any], function: str, dtype: str | None = None) -> li
         named = ", ".join(
             f"{h.name or h.node.kind}: {h.dtype}" for h in operands if isinstance(h, Handle)
         )
-        raise DtypeError(f"{function} mixes element types ({named}); make them one", _line())
+        raise DtypeError(f"{function} mixes element types ({named}); make them one", user_place())
     if floats:
         common = floats[0]
     elif "int64" in kinds:
@@ -69,7 +71,7 @@ def weak_constant(value: Any, dtype: str, function: str = "constant") -> Handle:
         if dtype == "int64" and value != int(value):
             raise DtypeError(
                 f"{function} was given {value} among integers; declare those with a float dtype",
-                _line(),
+                user_place(),
             )
         return Handle(constant(value, dtype))
     if isinstance(value, np.ndarray | list | tuple):
@@ -77,13 +79,14 @@ def weak_constant(value: Any, dtype: str, function: str = "constant") -> Handle:
             array = np.asarray(value, dtype=np.float64)
         except (TypeError, ValueError):
             raise GraphError(
-                f"{function} was given {value!r}, which is no array of numbers", _line()
+                f"{function} was given {value!r}, which is no array of numbers", user_place()
             ) from None
         if dtype == "int64" and np.any(array != np.floor(array)):
-            raise DtypeError(f"{function} was given fractions among integers", _line())
+            raise DtypeError(f"{function} was given fractions among integers", user_place())
         return Handle(make("constant", shape=array.shape, dtype=dtype, value=array_value(array)))
     raise GraphError(
-        f"{function} takes nodes, numbers and arrays; it was given {type(value).__name__}", _line()
+        f"{function} takes nodes, numbers and arrays; it was given {type(value).__name__}",
+        user_place(),
     )
 
 
@@ -106,7 +109,7 @@ def apply(
         raise GraphError(
             f"{function} has no parameter {unknown[0]}; "
             f"it has {', '.join(sorted(known)) or 'none'}",
-            _line(),
+            user_place(),
         )
     scalars = {name: _scalar(definition, name, given) for name in definition.body_parameters}
     lifted = lift([*operands, *scalars.values()], function)
@@ -120,7 +123,7 @@ def apply(
     try:
         made = instantiate(definition, tuple(h.shape for h in arguments), sizes)
     except ShapeError as error:
-        raise ShapeError(error.message, _line()) from None
+        raise ShapeError(error.message, user_place()) from None
     nodes = [
         handles[use].node if isinstance(use, str) else arguments[use].node for use in made.uses
     ]
@@ -159,7 +162,7 @@ def _result_dtype(formula: Formula, nodes: Sequence[Node], function: str) -> str
     if floats and "int64" in kinds:
         named = ", ".join(f"{dict(n.attributes).get('name', n.kind)}: {n.dtype}" for n in read)
         raise DtypeError(
-            f"{function} mixes element types ({named}); integers are for indices", _line()
+            f"{function} mixes element types ({named}); integers are for indices", user_place()
         )
     if floats:
         return floats[0]
@@ -168,7 +171,7 @@ def _result_dtype(formula: Formula, nodes: Sequence[Node], function: str) -> str
         if not whole:
             raise DtypeError(
                 f"{function} does not keep integers whole; declare its operand with a float dtype",
-                _line(),
+                user_place(),
             )
         return "int64"
     if kinds == {"bool"} and heads == {"sym"} and formula.reduce != "sum":
@@ -211,7 +214,7 @@ def _scalar(definition: Definition, name: str, given: Mapping[str, Any]) -> Any:
         return given[name]
     default = dict(definition.parameters)[name]
     if default is None:
-        raise GraphError(f"{definition.name} needs the parameter {name}", _line())
+        raise GraphError(f"{definition.name} needs the parameter {name}", user_place())
     return number_of(default)
 
 
@@ -225,7 +228,7 @@ def number_of(e: Expr) -> int | float | Fraction:
             return -number_of(e.args[0])
         case "/":
             return Fraction(number_of(e.args[0])) / Fraction(number_of(e.args[1]))
-    raise GraphError(f"{e} is not a number", _line())
+    raise GraphError(f"{e} is not a number", user_place())
 
 
 def _whole(function: str, name: str, value: Any) -> int | Polynomial:
@@ -235,7 +238,7 @@ def _whole(function: str, name: str, value: Any) -> int | Polynomial:
         value = value.numerator
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise GraphError(
-            f"{function}'s parameter {name} is an integer; {value!r} was given", _line()
+            f"{function}'s parameter {name} is an integer; {value!r} was given", user_place()
         )
     return int(value)
 
@@ -247,12 +250,8 @@ def _check_lookups(formula: Formula, nodes: Sequence[Node], function: str) -> No
                 f"{function} looks elements up by an integer operand; this one is "
                 f"{nodes[index.operand].dtype} {shape_text(nodes[index.operand].shape)}; "
                 'declare it with dtype="int64"',
-                _line(),
+                user_place(),
             )
-
-
-def _line() -> str:
-    return f"  at {user_line()}"
 
 
 def op(line: str) -> Callable[..., Handle]:

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graphnn.calculus.definition import AXIS_NAMES, define, instantiate, shape_text
+from graphnn.calculus.definition import define
 from graphnn.calculus.formula import Axis, Formula, compact, sum_of
+from graphnn.calculus.instance import instantiate
 from graphnn.calculus.rules import Rule, Source, folded, jvp, selection, vjp
+from graphnn.calculus.shapes import AXIS_NAMES, shape_text
 from graphnn.errors import DtypeError, GraphError, ShapeError
 from graphnn.graph.apply import formula_node
 from graphnn.graph.node import (

@@ -6,7 +6,7 @@ evaluator. Whatever takes a Graph also takes a node, or a dict of nodes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from graphnn.calculus.definition import shape_text
+from graphnn.calculus.shapes import shape_text
 from graphnn.errors import DtypeError, GraphError, ShapeError
 from graphnn.expression.names import canonical
 from graphnn.graph.evaluate import evaluate_nodes
 from graphnn.graph.gradient import differentiate, push_forward
 from graphnn.graph.handle import GradientOf, Handle, Written, user_line
 from graphnn.graph.node import Node, topological
+from graphnn.graph.provenance import reachable
+from graphnn.graph.rows import handles_from_rows, handles_to_rows
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -122,38 +124,19 @@ class Graph:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled as flat rows, without recursion."""
-        from graphnn.graph.rows import graph_from_rows, handles_to_rows
-
         ends = [*self.outputs.values(), *self.updates, *self.updates.values()]
-        return graph_from_rows, (handles_to_rows(ends), list(self.outputs), len(self.updates))
+        return _from_rows, (handles_to_rows(ends), list(self.outputs), len(self.updates))
 
     def __deepcopy__(self, memo: object) -> Graph:
         """Itself: it is immutable."""
         return self
 
 
-def reachable(ends: Iterable[Handle]) -> tuple[Handle, ...]:
-    """Every handle from which the given ones were made, in the order in which they were made."""
-    found: dict[int, Handle] = {}
-    stack = list(ends)
-    while stack:
-        handle = stack.pop()
-        if handle.serial in found:
-            continue
-        found[handle.serial] = handle
-        stack.extend(parents(handle))
-    return tuple(found[serial] for serial in sorted(found))
-
-
-def parents(handle: Handle) -> tuple[Handle, ...]:
-    """The handles that a handle was made of."""
-    match handle.provenance:
-        case Written(operands=operands, parameters=parameters, opened=opened):
-            given = tuple(value for _, value in parameters if isinstance(value, Handle))
-            return (*operands, *given) if opened is None else (*operands, *given, opened)
-        case GradientOf(output=output, wrt=wrt, cotangent=cotangent):
-            return (output, wrt) if cotangent is None else (output, wrt, cotangent)
-    return ()
+def _from_rows(packed: tuple[Any, ...], names: list[str], updates: int) -> Graph:
+    handles = handles_from_rows(packed)
+    rest = handles[len(names) :]
+    following = dict(zip(rest[:updates], rest[updates:], strict=True))
+    return Graph(dict(zip(names, handles, strict=False)), following)
 
 
 def as_graph(thing: Any) -> Graph:
@@ -236,7 +219,8 @@ def resolve(graph: Graph, wanted: str | Handle) -> Handle:
         import difflib
 
         known = sorted({h.name for h in graph.handles if h.name})
-        near = difflib.get_close_matches(called, known, 1, 0.0)
+        same = [name for name in known if name.casefold() == called.casefold()]
+        near = same or difflib.get_close_matches(called, known, 1, 0.5)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise GraphError(f"there is no {wanted}{hint}", f"  known: {', '.join(known)}")
     return next(iter(matches.values()))

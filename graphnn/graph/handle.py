@@ -290,6 +290,11 @@ def user_line() -> Source:
     return Source(frame.f_code.co_filename, frame.f_lineno)
 
 
+def user_place() -> str:
+    """The place that an error names: the user's line."""
+    return f"  at {user_line()}"
+
+
 @contextmanager
 def written_at(source: Source) -> Iterator[None]:
     """Handles made inside are written at this place of a text."""

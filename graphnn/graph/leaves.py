@@ -14,13 +14,13 @@ from graphnn.calculus.polynomial import Polynomial, dimension, plain
 from graphnn.errors import DtypeError, GraphError, ShapeError
 from graphnn.expression.names import canonical
 from graphnn.graph.apply import weak_constant
-from graphnn.graph.handle import Handle, user_line
+from graphnn.graph.handle import Handle, user_place
 from graphnn.graph.node import DTYPES, make
 
 
 def _leaf(op: str, name: str, shape: Any, dtype: str) -> Handle:
     if dtype not in DTYPES:
-        raise DtypeError(f"{name} has no dtype {dtype!r}; one of {', '.join(DTYPES)}", _line())
+        raise DtypeError(f"{name} has no dtype {dtype!r}; one of {', '.join(DTYPES)}", user_place())
     called = canonical(name)
     node = make(op, shape=_shape(name, shape), dtype=dtype, name=called)
     return Handle(node, None, called)
@@ -40,13 +40,9 @@ def _shape(name: str, shape: Any) -> Shape:
         else:
             raise ShapeError(
                 f"{name}'s shape holds {size!r}; sizes are integers ≥ 0 or names such as 'B'",
-                _line(),
+                user_place(),
             )
     return tuple(found)
-
-
-def _line() -> str:
-    return f"  at {user_line()}"
 
 
 def input(name: str, shape: Any = (), dtype: str = "float32") -> Handle:
@@ -74,9 +70,9 @@ def constant(value: int | float | Fraction | npt.ArrayLike, dtype: str = "float3
     (2,)
     """
     if dtype not in DTYPES:
-        raise DtypeError(f"no dtype {dtype!r}; one of {', '.join(DTYPES)}", _line())
+        raise DtypeError(f"no dtype {dtype!r}; one of {', '.join(DTYPES)}", user_place())
     if isinstance(value, Handle):
-        raise GraphError("a node is not a constant", _line())
+        raise GraphError("a node is not a constant", user_place())
     return weak_constant(value, dtype)
 
 

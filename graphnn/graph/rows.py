@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from graphnn.graph.graph import Graph, reachable
 from graphnn.graph.handle import GradientOf, Handle, Written
 from graphnn.graph.node import from_rows, to_rows
+from graphnn.graph.provenance import reachable
 
 
 def handles_to_rows(ends: Sequence[Handle]) -> tuple[Any, ...]:
@@ -71,11 +71,3 @@ def _packed(value: Any, place: dict[int, int]) -> Any:
 
 def _unpacked(value: Any, made: list[Handle]) -> Any:
     return made[value.row] if isinstance(value, _Place) else value
-
-
-def graph_from_rows(packed: tuple[Any, ...], names: list[str], updates: int) -> Graph:
-    """The graph of `Graph.__reduce__`."""
-    handles = handles_from_rows(packed)
-    outputs = dict(zip(names, handles, strict=False))
-    rest = handles[len(names) :]
-    return Graph(outputs, dict(zip(rest[:updates], rest[updates:], strict=True)))

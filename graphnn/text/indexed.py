@@ -273,8 +273,10 @@ class Indexed:
                 name = self._operand(self.bound(node, output), values)
             elif node.head in ("δ", "and") or (node.head == "sym" and node.args[0] in self.indices):
                 return None
-            else:
+            elif is_leaf(node) or is_elementwise(node) or not self.free(node):
                 continue
+            else:
+                return None
             replaced[node] = sym(name)
         whole = build(substitute(tree, replaced), values, self.dtype, self.sum)
         return whole if whole.ndim == len(self.target) else None

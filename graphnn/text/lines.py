@@ -5,7 +5,6 @@ A name is defined once and before its use; whatever is used and not defined is a
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
@@ -17,7 +16,7 @@ from graphnn.expression.tree import Expr, apply, postorder, sym
 from graphnn.graph.node import DTYPES
 from graphnn.text.functions import FUNCTIONS, function
 from graphnn.text.places import Pointer
-from graphnn.text.resolve import CONSTANTS, Defect, unknown
+from graphnn.text.resolve import CONSTANTS, Defect, did_you_mean, unknown
 from graphnn.text.scan import Uses, scan
 from graphnn.text.shapes import size_of
 
@@ -184,8 +183,7 @@ class Names:
         """
         for name in self.given:
             if name not in leaves and name not in self.declared and name not in self.dtypes:
-                near = difflib.get_close_matches(name, leaves, 1, 0.5)
-                hint = f"; did you mean {show(near[0])}?" if near else ""
+                hint = did_you_mean(name, leaves)
                 listed = ", ".join(map(show, leaves)) or "none"
                 raise GraphError(f"there is no {show(name)}{hint}", f"  inputs: {listed}")
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
+from graphnn.expression.scalar import plain
 from graphnn.expression.tree import COMPARISONS, Expr, apply, fold, num, sym
 from graphnn.text.functions import FUNCTIONS, PAIRS, function, product_rank
 
@@ -72,11 +73,21 @@ def resolve(
     return Resolved(whole.tree, rules.rank(whole, typed), origin)
 
 
-def unknown(name: str, known: Sequence[str], part: Expr, kind: str = "name") -> Defect:
+def unknown(name: str, known: Iterable[str], part: Expr, kind: str = "name") -> Defect:
     """There is no such name; did you mean …?"""
-    near = difflib.get_close_matches(name, known, 1, 0.6)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    return Defect(f"unknown {kind} {name}{hint}", part)
+    return Defect(f"unknown {kind} {name}{did_you_mean(name, known)}", part)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A hint at the nearest known name, or nothing.
+
+    >>> did_you_mean("sigmod", ["sin", "sigmoid"]), did_you_mean("W", ["w"])
+    ('; did you mean sigmoid?', '; did you mean w?')
+    """
+    names = list(known)
+    near = [other for other in names if other.lower() == name.lower()]
+    near += difflib.get_close_matches(name, names, 1, 0.6)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 class _Rules:
@@ -98,16 +109,23 @@ class _Rules:
         """The rank of a part that must be a value."""
         if part.rank is not None:
             return part.rank
+        if typed.head == "[]":
+            typed = typed.args[0]
         if typed.head == "sym":
             name = typed.args[0]
             if function(name) is not None:
                 raise Defect(f"{name} is a function: it needs an argument", typed)
-            if name.startswith("d") and name[1:] in self.ranks:
+            if self.differential(typed):
                 raise Defect(
                     f"unknown name {name}; a derivative in a product is (d{name[1:]}/d…)", typed
                 )
-            raise unknown(name, list(self.ranks), typed)
+            raise unknown(name, self.ranks, typed)
         raise Defect(f"{typed} is no value", typed)
+
+    def differential(self, typed: Expr) -> bool:
+        """`dw` where w is a value and dw is not."""
+        name = typed.args[0] if typed.head == "sym" else ""
+        return name[:1] == "d" and name not in self.ranks and name[1:] in self.ranks
 
     def part(self, node: Expr, parts: list[Part]) -> Part:
         match node.head:
@@ -264,17 +282,18 @@ class _Rules:
 
     def spelled_derivative(self, above: Expr, below: Expr) -> Part | None:
         """`dL/dw` is ∂L/∂w where L and w are values and dL and dw are not."""
-        sides = []
+        sides: list[tuple[Expr, int]] = []
         for side in (above, below):
             base = side.args[0] if side.head == "[]" else side
-            name = base.args[0] if base.head == "sym" else ""
-            if name in self.ranks or not name.startswith("d") or name[1:] not in self.ranks:
+            if not self.differential(base):
                 return None
-            plain = sym(name[1:])
-            rank = 0 if side.head == "[]" else self.ranks[name[1:]]
-            made = plain if side.head == "sym" else apply("[]", plain, *side.args[1:])
-            sides.append(Part(made, rank))
-        return Part(apply("∂", sides[0].tree, sides[1].tree), sides[0].rank + sides[1].rank)  # type: ignore[operator]
+            name = base.args[0][1:]
+            if side.head == "[]":
+                sides.append((apply("[]", sym(name), *map(plain, side.args[1:])), 0))
+            else:
+                sides.append((sym(name), self.ranks[name]))
+        (upper, m), (lower, n) = sides
+        return Part(apply("∂", upper, lower), m + n)
 
     def power(self, node: Expr, parts: list[Part]) -> Part:
         base, exponent = node.args
@@ -287,6 +306,8 @@ class _Rules:
         return Part(apply("^", parts[0].tree, parts[1].tree), rank)
 
     def element(self, node: Expr, parts: list[Part]) -> Part:
+        if parts[0].rank is None and self.differential(node.args[0]):
+            return Part(node, None)
         rank = self.rank(parts[0], node.args[0])
         taken = len(parts) - 1
         if taken > rank:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from graphnn.calculus.definition import shape_text
 from graphnn.calculus.formula import Shape, Size
 from graphnn.calculus.polynomial import (
     Dimension,
@@ -22,6 +21,7 @@ from graphnn.calculus.polynomial import (
     polynomial,
     substitute,
 )
+from graphnn.calculus.shapes import shape_text
 from graphnn.errors import GraphError
 from graphnn.expression.tree import Expr, fold
 
@@ -34,6 +34,7 @@ class Dimensions:
 
     def __init__(self, known: Mapping[str, Shape]) -> None:
         """Start from the shapes that are known."""
+        self.known = dict(known)
         self.ranks: dict[str, int] = {name: len(shape) for name, shape in known.items()}
         self.sizes: dict[Key, Size] = {}
         self.above: dict[Key, Key] = {}
@@ -86,6 +87,8 @@ class Dimensions:
 
     def shape(self, name: str) -> Shape:
         """The shape of a leaf; a dimension of which nothing is known gets a name."""
+        if name in self.known:
+            return self.known[name]
         found: list[Size] = []
         for place in range(self.ranks.get(name, 0)):
             root = self.root((name, place))
@@ -144,8 +147,15 @@ def agree(declared: Mapping[str, Shape], given: Mapping[str, tuple[Any, ...]]) -
         filled = tuple(plain(substitute(size, known)) for size in shape)
         if name in given and filled != tuple(given[name]):
             raise GraphError(
-                f"{name} is declared {shape_text(shape)}, and its value has the shape "
-                f"{shape_text(tuple(given[name]))}"
+                f"{name} is declared {shape_text(shape)}{_where(shape, bound)}, "
+                f"and its value has the shape {shape_text(tuple(given[name]))}"
             )
         found[name] = filled
     return found
+
+
+def _where(shape: Shape, bound: Mapping[Dimension, tuple[int, str]]) -> str:
+    """What the named sizes of a declaration are, and which value says so."""
+    named = {atom for size in shape for atom in atoms(size) if isinstance(atom, Dimension)}
+    known = [f"{a.name} = {bound[a][0]} in {bound[a][1]}" for a in sorted(named) if a in bound]
+    return f" with {', '.join(known)}" if known else ""

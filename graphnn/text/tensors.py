@@ -335,6 +335,8 @@ def literal(tree: Expr, values: Mapping[str, Handle]) -> Any:
                 made[node] = node.args[0]
             case "vector":
                 made[node] = tuple(made[part] for part in node.args)
+                if any(isinstance(part, Handle) for part in made[node]):
+                    raise GraphError(f"{node} cannot be a parameter: it takes numbers")
             case "sym" if node.args[0] in ("True", "False", "None"):
                 made[node] = {"True": True, "False": False, "None": None}[node.args[0]]
             case "sym" if node.args[0] in values:

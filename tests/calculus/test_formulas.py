@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 import graphnn as gnn
-from graphnn.calculus.definition import define, instantiate
+from graphnn.calculus.definition import define
+from graphnn.calculus.instance import instantiate
 from graphnn.calculus.rules import jvp, selection, vjp
 from graphnn.calculus.tables import definition
-from graphnn.graph.evaluate import compute
+from graphnn.graph.compute import compute
 from tests import oracle
 
 EXACT = 1e-12

@@ -11,7 +11,8 @@ import pytest
 
 import graphnn as gnn
 from graphnn.calculus import rules
-from graphnn.calculus.definition import define, instantiate
+from graphnn.calculus.definition import define
+from graphnn.calculus.instance import instantiate
 from graphnn.calculus.rules import jvp, vjp
 from graphnn.errors import GraphError
 from graphnn.expression import derivative as derivative_module
@@ -203,9 +204,9 @@ def test_a_wrong_row_reaches_the_graph_and_is_caught_there(monkeypatch, forgotte
 
 def test_the_evaluators_own_mistakes_are_caught(monkeypatch):
     """The oracle does not share the evaluator's table of functions."""
-    from graphnn.graph import evaluate
+    from graphnn.graph import bodies
 
-    monkeypatch.setitem(evaluate._NUMPY, "tanh", np.sin)
+    monkeypatch.setitem(bodies._NUMPY, "tanh", np.sin)
     x = gnn.input("x", (2,), "float64")
     node = gnn.tanh(x).node
     fed = {"x": np.array([0.5, 1.0])}

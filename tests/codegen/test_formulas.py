@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import codegen
 import graphnn as gnn
 from tests.codegen.agreement import assert_agrees, outputs_with_gradients
 
@@ -99,13 +100,11 @@ def test_formula_and_its_gradients(name: str) -> None:
     assert_agrees(outputs, values)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [n for n, (line, _) in CASES.items() if "argmax" not in line])
 def test_second_gradient(name: str) -> None:
     line, shapes = CASES[name]
     leaves = _leaves(shapes, "float64")
     output = gnn.op(line)(*leaves)
-    if output.dtype != "float64":
-        pytest.skip("an integer output has no gradient")
     first, values = outputs_with_gradients(output, leaves, _values(shapes))
     gradient = list(first.values())[1]
     inner = gnn.grad(gnn.sum(gradient * gradient), leaves)
@@ -118,13 +117,10 @@ def test_float32_stays_float32(name: str) -> None:
     leaves = _leaves(shapes, "float32")
     output = gnn.op(line)(*leaves)
     outputs, values = outputs_with_gradients(output, leaves, _values(shapes))
-    import codegen
-
     compiled = codegen.compile(outputs, stable=False)
     known = {leaf.name for leaf in compiled.plan.leaves}
-    namespace = compiled.module
     bound = {k: np.asarray(v, np.float32) for k, v in values.items() if k in known}
-    for label, found in namespace.forward(**bound).items():
+    for label, found in compiled.module.forward(**bound).items():
         wanted = compiled.plan.buffers[compiled.plan.outputs[label]].dtype
         assert str(found.dtype) == wanted, f"{label}\n{compiled.source}"
 
@@ -136,13 +132,12 @@ GATHERS = {
     "picked": ("f(p, t): y[n] = p[n,t[n]]", {"p": (4, 5)}, {"t": (4,)}),
     "picked_sum": ("f(p, t): y += p[n,t[n]]", {"p": (4, 5)}, {"t": (4,)}),
     "looked_up_twice": ("f(p, t, s): y[n] = p[s[n],t[n]]", {"p": (5, 5)}, {"t": (4,), "s": (4,)}),
-    "scatter_rows": ("f(x, t): y[t[n],d] += x[n,d]*1 for t < 6", {"x": (4, 3)}, {"t": (4,)}),
     "weighted_rows": ("f(E, t, w): y[d] += E[t[n],d]*w[n]", {"E": (5, 3), "w": (4,)}, {"t": (4,)}),
     "label_compared": ("f(p, t): y[n,k] = where(k == t[n], p[n,k], 0)", {"p": (4, 5)}, {"t": (4,)}),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", [n for n in GATHERS if n != "scatter_rows"])
+@pytest.mark.parametrize("name", GATHERS)
 def test_gather(name: str) -> None:
     line, shapes, labels = GATHERS[name]
     order = line.partition("(")[2].partition(")")[0].replace(" ", "").split(",")

@@ -9,7 +9,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from graphnn.expression import algebra
-from graphnn.expression.sympy_view import equal_at_points, simplified
+from graphnn.expression.agreement import equal_at_points
+from graphnn.expression.sympy_view import simplified
 from graphnn.expression.tree import (
     apply,
     contains,

@@ -12,8 +12,8 @@ import pytest
 
 import graphnn as gnn
 from graphnn.expression import sympy_view
-from graphnn.graph.graph import reachable
 from graphnn.graph.node import topological
+from graphnn.graph.provenance import reachable
 from tests import oracle
 
 LENGTH = 20_000

@@ -172,7 +172,7 @@ def test_values_of_scipy_and_numpy(function, peer, at):
 def test_the_table_of_functions_says_what_the_evaluator_computes():
     """A row's NumPy column is text for compiled code; here it is run beside the evaluator's own."""
     from graphnn.expression.functions import FUNCTIONS
-    from graphnn.graph.evaluate import _NUMPY, function_value
+    from graphnn.graph.bodies import _NUMPY, function_value
 
     assert set(_NUMPY) == set(FUNCTIONS)
     u, v = np.array([0.3, 1.7, -0.2, 0.0]), np.array([0.5, 0.4, 2.0, 1.0])

@@ -135,6 +135,8 @@ def test_pdf_has_one_page_of_paths(tmp_path):
 def test_dot_text_is_as_agreed(request):
     text = viz.draw(**neuron()).dot
     golden = GOLDEN / "neuron.dot"
+    if request.config.getoption("--update-golden"):
+        golden.write_text(text, "utf-8")
     assert text == golden.read_text("utf-8")
 
 

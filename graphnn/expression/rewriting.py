@@ -1,0 +1,378 @@
+"""Rewriting normal forms by a table of rows: pattern → replacement, matched in any order.
+
+A row is text over pattern variables `u`, `v`. A pattern of several terms matches some terms of a
+sum, all multiplied by one cofactor (`exp(u) − 1` is found in `y·exp(x) + z − y`); any other
+pattern matches some factors of a term. Inside a function the whole argument has to match, where a
+variable that stands alone takes what is left (`log(1 + u)` in `log(x + 1 + y)`). Rows are tried
+from the innermost argument outwards until none matches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from math import isqrt
+
+from graphnn.errors import GraphError
+from graphnn.expression.normal_form import (
+    GROUP,
+    ONE,
+    Atom,
+    Call,
+    Product,
+    Sum,
+    as_term,
+    call,
+    constant,
+    joined,
+    mapped,
+    normal_form,
+    number,
+    of_atom,
+    of_term,
+    plus,
+    power,
+    scaled,
+    substituted,
+    times,
+)
+from graphnn.expression.tree import Expr, sym
+
+VARIABLES = ("u", "v")
+MAX_ROUNDS = 64
+
+Binding = dict[str, Sum]
+TermRule = Callable[[Product, Fraction], Sum | None]
+SumRule = Callable[[Sum], Sum | None]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One rewriting: what is recognised, and by what it is replaced.
+
+    `where` states, in words and as a function of what the variables took, when the row applies.
+    `whole` patterns match whole terms only. `domain` is where the pattern is defined, for the proof.
+    """
+
+    name: str
+    pattern: str
+    replacement: str
+    whole: bool = False
+    where: Callable[[Binding], bool] | None = None
+    domain: str = ""
+
+    @cached_property
+    def _pattern(self) -> Sum:
+        return normal_form(_read(self.pattern))
+
+    def rewrite_sum(self, total: Sum) -> Sum | None:
+        """The sum with the row applied to some of its terms, or None."""
+        pattern = self._pattern.items
+        if len(pattern) < 2 or len(total.items) < len(pattern):
+            return None
+        for found, cofactor, used in _match_terms(pattern, total):
+            rest = Sum(item for item in total.items if item[0] not in used)
+            if self._holds(found):
+                return plus(times(cofactor, self._replaced(found)), rest)
+        return None
+
+    def rewrite_term(self, product: Product, coefficient: Fraction) -> Sum | None:
+        """The term with the row applied to some of its factors, or None."""
+        if len(self._pattern.items) != 1:
+            return None
+        ((pattern, scale),) = self._pattern.items
+        for found, rest in _match_factors(pattern, product):
+            if self.whole and (rest.items or coefficient != scale):
+                continue
+            if self._holds(found):
+                return times(of_term(rest, coefficient / scale), self._replaced(found))
+        return None
+
+    def _holds(self, found: Binding) -> bool:
+        return self.where is None or self.where(found)
+
+    def _replaced(self, found: Binding) -> Sum:
+        return normal_form(_read(self.replacement), found)
+
+
+def _read(text: str) -> Expr:
+    from graphnn.expression.reader import read
+    from graphnn.expression.scalar import plain
+
+    return plain(read(text))
+
+
+@dataclass(frozen=True)
+class Applied:
+    """One application of a rule: its name, and the part before and after."""
+
+    name: str
+    before: Sum
+    after: Sum
+
+
+def rewrite(
+    total: Sum,
+    term_rules: Sequence[tuple[str, TermRule]],
+    sum_rules: Sequence[tuple[str, SumRule]] = (),
+) -> tuple[Sum, list[Applied]]:
+    """Apply rules from the innermost argument outwards until none matches.
+
+    Raises GraphError where rules go round in a circle: the table is at fault.
+    """
+    applied: list[Applied] = []
+
+    def inner(atom: Atom) -> Sum:
+        if not isinstance(atom, Call):
+            return of_atom(atom)
+        return call(atom.head, *(visit(part) for part in atom.args))
+
+    def terms(part: Sum) -> Sum:
+        done = []
+        for product, coefficient in part.items:
+            for name, rule in term_rules:
+                made = rule(product, coefficient)
+                if made is not None:
+                    applied.append(Applied(name, of_term(product, coefficient), made))
+                    break
+            else:
+                made = of_term(product, coefficient)
+            done.append(made)
+        return plus(*done)
+
+    def sums(part: Sum) -> Sum:
+        for name, rule in sum_rules:
+            made = rule(part)
+            if made is not None:
+                applied.append(Applied(name, part, made))
+                return made
+        return part
+
+    def visit(part: Sum) -> Sum:
+        for _ in range(MAX_ROUNDS):
+            before = len(applied)
+            part = sums(terms(mapped(part, inner)))
+            if len(applied) == before:
+                return part
+        raise GraphError(f"internal error: rewriting {part} does not end")
+
+    return visit(total), applied
+
+
+def rules(
+    table: Sequence[Row],
+) -> tuple[list[tuple[str, TermRule]], list[tuple[str, SumRule]]]:
+    """A table's rows as rules for terms and rules for sums."""
+    return (
+        [(row.name, row.rewrite_term) for row in table],
+        [(row.name, row.rewrite_sum) for row in table],
+    )
+
+
+def _variable(atom: Atom) -> str:
+    """The name of a pattern variable, else nothing."""
+    if isinstance(atom, Expr) and atom.head == "sym" and atom.args[0] in VARIABLES:
+        return str(atom.args[0])
+    return ""
+
+
+def _match_terms(
+    pattern: Sequence[tuple[Product, Fraction]], total: Sum
+) -> Iterator[tuple[Binding, Sum, set[Product]]]:
+    """Every way to find all pattern terms, times one cofactor, among the terms of a sum."""
+    lead, lead_scale = pattern[-1]
+    for product, coefficient in total.items:
+        for found, rest in _match_factors(lead, product):
+            cofactor = coefficient / lead_scale
+            yield from (
+                (binding, of_term(rest, cofactor), {*used, product})
+                for binding, used in _match_rest(pattern[:-1], total, rest, cofactor, found, {product})
+            )
+
+
+def _match_rest(
+    pattern: Sequence[tuple[Product, Fraction]],
+    total: Sum,
+    rest: Product,
+    cofactor: Fraction,
+    found: Binding,
+    used: set[Product],
+) -> Iterator[tuple[Binding, set[Product]]]:
+    if not pattern:
+        yield found, used
+        return
+    (wanted, scale), *others = pattern
+    for product, coefficient in total.items:
+        if product in used or coefficient != scale * cofactor:
+            continue
+        within = _quotient(product, rest)
+        for binding, left in _match_factors(wanted, within, found):
+            if not left.items:
+                yield from _match_rest(others, total, rest, cofactor, binding, {*used, product})
+
+
+def _quotient(a: Product, b: Product) -> Product:
+    return joined(a, Product((atom, -n) for atom, n in b.items)) if b.items else a
+
+
+def _match_factors(
+    pattern: Product, product: Product, found: Binding | None = None
+) -> Iterator[tuple[Binding, Product]]:
+    """Every way to find the pattern's factors in a product, with the factors left over.
+
+    A variable that nothing binds takes what stands above the line.
+    """
+    fixed = [item for item in pattern.items if not _variable(item[0])]
+    free = [(_variable(atom), n) for atom, n in pattern.items if _variable(atom)]
+    for binding, rest in _match_fixed(fixed, product, found or {}):
+        bound, left = dict(binding), rest
+        for name, n in free:
+            if name in bound:
+                taken, scale = as_term(bound[name])
+                left_or_none = _taken_away(left, taken, n)
+                if left_or_none is None:
+                    break
+                left = left_or_none
+                bound[name] = bound[name]
+                if scale != 1:
+                    break
+            else:
+                above = Product((a, e) for a, e in left.items if e > 0)
+                if n != 1 or not above.items:
+                    break
+                bound[name] = times(constant(1), of_term(above))
+                left = Product((a, e) for a, e in left.items if e < 0)
+        else:
+            yield bound, left
+
+
+def _taken_away(product: Product, part: Product, n: int) -> Product | None:
+    """The product without partⁿ, where it holds that much."""
+    held = dict(product.items)
+    for atom, e in part.items:
+        wanted = e * n
+        have = held.get(atom, 0)
+        if have * wanted <= 0 or abs(have) < abs(wanted):
+            return None
+        held[atom] = have - wanted
+    return Product((atom, e) for atom, e in held.items() if e)
+
+
+def _match_fixed(
+    pattern: Sequence[tuple[Atom, int]], product: Product, found: Binding
+) -> Iterator[tuple[Binding, Product]]:
+    if not pattern:
+        yield found, product
+        return
+    (wanted, n), *others = pattern
+    for atom, e in product.items:
+        if e * n <= 0 or abs(e) < abs(n):
+            continue
+        for binding in _match_atom(wanted, atom, found):
+            left = Product(
+                (a, k - n if a == atom else k) for a, k in product.items if a != atom or k != n
+            )
+            yield from _match_fixed(others, left, binding)
+
+
+def _match_atom(pattern: Atom, atom: Atom, found: Binding) -> Iterator[Binding]:
+    if not isinstance(pattern, Call):
+        if pattern == atom:
+            yield found
+        return
+    if not isinstance(atom, Call) or atom.head != pattern.head:
+        return
+    if pattern.head != GROUP and all(name in found for name in _variables(pattern)):
+        made = substituted(of_atom(pattern), found)
+        if made == of_atom(atom):
+            yield found
+        return
+    yield from _match_args(pattern.args, atom.args, found)
+
+
+def _variables(pattern: Call) -> set[str]:
+    from graphnn.expression.normal_form import names
+
+    return set(names(of_atom(pattern))) & set(VARIABLES)
+
+
+def _match_args(
+    pattern: Sequence[Sum], given: Sequence[Sum], found: Binding
+) -> Iterator[Binding]:
+    if len(pattern) != len(given):
+        return
+    if not pattern:
+        yield found
+        return
+    for binding in _match_whole(pattern[0], given[0], found):
+        yield from _match_args(pattern[1:], given[1:], binding)
+
+
+def _match_whole(pattern: Sum, given: Sum, found: Binding) -> Iterator[Binding]:
+    """Match a whole sum; a term that is one variable takes what the other terms leave."""
+    free = [item for item in pattern.items if _alone(item[0])]
+    fixed = [item for item in pattern.items if not _alone(item[0])]
+    if len(free) > 1 or len(given.items) < len(fixed):
+        return
+    for binding, rest in _match_fixed_terms(fixed, given, found):
+        if not free:
+            if not rest.items:
+                yield binding
+            continue
+        (product, scale) = free[0]
+        name, n = _alone(product), product.items[0][1]
+        value = _root(scaled(rest, 1 / scale), n)
+        if value is not None and binding.get(name, value) == value:
+            yield {**binding, name: value}
+
+
+def _alone(product: Product) -> str:
+    """The variable that a term is, or is a power of."""
+    return _variable(product.items[0][0]) if len(product.items) == 1 else ""
+
+
+def _match_fixed_terms(
+    pattern: Sequence[tuple[Product, Fraction]], given: Sum, found: Binding
+) -> Iterator[tuple[Binding, Sum]]:
+    if not pattern:
+        yield found, given
+        return
+    (wanted, scale), *others = pattern
+    for item in given.items:
+        product, coefficient = item
+        if coefficient != scale:
+            continue
+        for binding, rest in _match_factors(wanted, product, found):
+            if not rest.items:
+                left = Sum(other for other in given.items if other is not item)
+                yield from _match_fixed_terms(others, left, binding)
+
+
+def _root(total: Sum, n: int) -> Sum | None:
+    """The sum whose n-th power this is: exponents that n divides, and a root of the coefficient."""
+    if n == 1:
+        return total
+    product, coefficient = as_term(total)
+    if n != 2 or coefficient <= 0 or any(e % 2 for _, e in product.items):
+        return None
+    above, below = isqrt(coefficient.numerator), isqrt(coefficient.denominator)
+    exact = above**2 == coefficient.numerator and below**2 == coefficient.denominator
+    scale = constant(Fraction(above, below)) if exact else call("sqrt", constant(coefficient))
+    return times(scale, power_of(Product((atom, e // 2) for atom, e in product.items)))
+
+
+def power_of(product: Product) -> Sum:
+    """A product as a sum, a lone group opened."""
+    return times(*(power(call_of(atom), n) for atom, n in product.items)) if product.items else (
+        of_term(ONE)
+    )
+
+
+def call_of(atom: Atom) -> Sum:
+    """An atom as a sum; a group is what it holds."""
+    return call(atom.head, *atom.args) if isinstance(atom, Call) else of_atom(atom)
+
+
+__all__ = ["Applied", "Binding", "Row", "number", "rewrite", "rules", "sym"]

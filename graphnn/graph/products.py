@@ -1,0 +1,85 @@
+"""Matrix products and sums of products, written as formulas for the ranks at hand."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+from graphnn.calculus.definition import define
+from graphnn.calculus.shapes import shape_text
+from graphnn.errors import GraphError, ShapeError
+from graphnn.graph.apply import apply, lift
+from graphnn.graph.handle import Handle, Written, user_place
+from graphnn.graph.notation import axis_letters, element
+
+
+def matmul(a: Any, b: Any) -> Handle:
+    """The matrix product, by NumPy's rules: vectors, matrices, and stacks of matrices.
+
+    `y[i,k] += a[i,j] * b[j,k]`; leading dimensions are batches and broadcast.
+
+    >>> import graphnn as gnn
+    >>> (gnn.input("W", (3, 2)) @ gnn.input("x", (2,))).shape
+    (3,)
+    """
+    left, right = lift([a, b], "matmul")
+    if not left.ndim or not right.ndim:
+        raise ShapeError(
+            f"@ is the product of vectors and matrices; the shapes are {shape_text(left.shape)} "
+            f"and {shape_text(right.shape)}; write * for a scalar",
+            user_place(),
+        )
+    batch = axis_letters(builtins.max(left.ndim, right.ndim) + 2)[3:]
+    stacked = builtins.max(left.ndim, right.ndim, 2) - 2
+    batch = batch[:stacked]
+
+    def index(h: Handle, own: list[str]) -> list[str]:
+        lead = h.ndim - len(own)
+        names = batch[stacked - lead :] if lead > 0 else []
+        return [
+            "0" if size == 1 and _widest(names_k) != 1 else names_k
+            for names_k, size in zip(names, h.shape, strict=False)
+        ] + own
+
+    def _widest(name: str) -> Any:
+        place = batch.index(name) - stacked
+        sizes = [h.shape[place - 2] for h in (left, right) if h.ndim - 2 >= -place]
+        return next((size for size in sizes if size != 1), 1)
+
+    rows = index(left, ["i", "j"] if left.ndim > 1 else ["j"])
+    columns = index(right, ["j", "k"] if right.ndim > 1 else ["j"])
+    output = batch + (["i"] if left.ndim > 1 else []) + (["k"] if right.ndim > 1 else [])
+    text = f"matmul(a, b): {element('y', output)} += {element('a', rows)}*{element('b', columns)}"
+    return apply(define(text), [left, right])
+
+
+def einsum(subscripts: str, *operands: Any) -> Handle:
+    """A product summed over the indices that the output does not name: `einsum("bi,oi->bo", x, W)`.
+
+    >>> import graphnn as gnn
+    >>> gnn.einsum("ij,ij->", gnn.input("A", (2, 2)), gnn.input("B", (2, 2))).shape
+    ()
+    """
+    inputs, arrow, output = subscripts.replace(" ", "").partition("->")
+    parts = inputs.split(",")
+    letters = "".join(parts)
+    if not arrow or len(parts) != len(operands) or not (letters + output).isalpha():
+        raise GraphError(
+            f"einsum reads one group of letters for each operand and '->': {subscripts!r} has "
+            f"{len(parts)} for {len(operands)} operands",
+            user_place(),
+        )
+    names = [f"x{k}" for k in range(len(operands))]
+    unread = sorted(set(output) - set(letters))
+    if unread:
+        raise GraphError(
+            f"einsum's output names {', '.join(unread)}, which no operand has: {subscripts!r}",
+            user_place(),
+        )
+    sign = "+=" if set(letters) - set(output) else "="
+    product = "*".join(element(name, list(part)) for name, part in zip(names, parts, strict=True))
+    left = element("out", list(output))
+    text = f"einsum({', '.join(names)}): {left} {sign} {product}"
+    lifted = lift(operands, "einsum")
+    written = Written("einsum", tuple(lifted), (("subscripts", subscripts),))
+    return apply(define(text), lifted, {}, written)

@@ -1,0 +1,177 @@
+"""The same elements in another shape or order, joined or cut."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from graphnn.calculus.definition import define
+from graphnn.calculus.formula import Shape, Size
+from graphnn.calculus.polynomial import Polynomial, dimension, floor_divide, plain, polynomial
+from graphnn.calculus.shapes import shape_text
+from graphnn.errors import DtypeError, ShapeError
+from graphnn.graph.apply import apply, lift
+from graphnn.graph.handle import Handle, Written, user_place
+from graphnn.graph.node import make
+from graphnn.graph.notation import axes_of_operand, axis_letters, element
+
+
+def transpose(x: Any, axes: Sequence[int] | None = None) -> Handle:
+    """The dimensions in another order; reversed where none is given."""
+    (operand,) = lift([x], "transpose")
+    rank = operand.ndim
+    order = list(range(rank))[::-1]
+    if axes is not None:
+        order = [a % rank if -rank <= a < rank else -1 for a in axes]
+    if sorted(order) != list(range(rank)):
+        raise ShapeError(
+            f"transpose needs every axis of {shape_text(operand.shape)} once; {axes} was given",
+            user_place(),
+        )
+    letters = axis_letters(operand.ndim)
+    output = [letters[k] for k in order]
+    text = f"transpose(x): {element('y', output)} = {element('x', letters)}"
+    parameters = () if axes is None else (("axes", tuple(order)),)
+    return apply(define(text), [operand], {}, Written("transpose", (operand,), parameters))
+
+
+def broadcast_to(x: Any, shape: Sequence[Any] | int) -> Handle:
+    """`x` repeated along new or stretched dimensions.
+
+    >>> import graphnn as gnn
+    >>> gnn.broadcast_to(gnn.input("b", (3,)), ("B", 3)).shape
+    (B, 3)
+    """
+    (operand,) = lift([x], "broadcast_to")
+    shape = _sizes(shape, "broadcast_to")
+    letters = axis_letters(len(shape))
+    skipped = len(shape) - operand.ndim
+    own: list[str] = []
+    if skipped < 0:
+        raise ShapeError(
+            f"shape {shape_text(operand.shape)} does not broadcast to {shape_text(shape)}",
+            user_place(),
+        )
+    for k, size in enumerate(operand.shape):
+        if size != shape[skipped + k] and size != 1:
+            raise ShapeError(
+                f"shape {shape_text(operand.shape)} does not broadcast to {shape_text(shape)}",
+                user_place(),
+            )
+        own.append(letters[skipped + k] if size == shape[skipped + k] else "0")
+    bounds = ", ".join(f"{a} < n{k}" for k, a in enumerate(letters))
+    sizes = ", ".join(f"n{k}" for k in range(len(shape)))
+    text = f"broadcast(x; {sizes}): {element('y', letters)} = {element('x', own)} for {bounds}"
+    given = {f"n{k}": size for k, size in enumerate(shape)}
+    if not shape:
+        return operand
+    written = Written("broadcast_to", (operand,), (("shape", tuple(shape)),))
+    return apply(define(text), [operand], given, written)
+
+
+def reshape(x: Any, shape: Sequence[Any] | int) -> Handle:
+    """The same elements in row-major order under another shape; one size may be −1.
+
+    >>> import graphnn as gnn
+    >>> gnn.reshape(gnn.input("x", (4, 4)), -1).shape
+    (16,)
+    """
+    (operand,) = lift([x], "reshape")
+    wanted: list[Size] = list(_sizes(shape, "reshape", unknown=True))
+    total = _product(operand.shape)
+    if wanted.count(-1) == 1:
+        known = _product([size for size in wanted if size != -1])
+        if known == 0:
+            raise ShapeError("reshape: −1 beside a size of 0 can be any size", user_place())
+        wanted[wanted.index(-1)] = plain(floor_divide(polynomial(total), polynomial(known)))
+    if -1 in wanted or _product(wanted) != total:
+        raise ShapeError(
+            f"{shape_text(operand.shape)} has {total} elements; it cannot take the shape "
+            f"{shape_text(tuple(wanted))}",
+            user_place(),
+        )
+    written = Written("reshape", (operand,), (("shape", tuple(wanted)),))
+    if tuple(wanted) == operand.shape:
+        return Handle(operand.node, written)
+    return Handle(make("reshape", (operand.node,), tuple(wanted), operand.dtype), written)
+
+
+def _sizes(shape: Any, function: str, unknown: bool = False) -> Shape:
+    """A shape that a user typed: integers, symbolic sizes, names of dimensions."""
+    if isinstance(shape, int | np.integer | str | Polynomial):
+        shape = (shape,)
+    found: list[Size] = []
+    for size in shape:
+        if isinstance(size, Polynomial):
+            found.append(plain(size))
+        elif isinstance(size, str):
+            found.append(dimension(size))
+        elif (
+            isinstance(size, int | np.integer)
+            and not isinstance(size, bool)
+            and (size >= 0 or (unknown and size == -1))
+        ):
+            found.append(int(size))
+        else:
+            raise ShapeError(
+                f"{function}: a size is an integer ≥ 0; {size!r} was given", user_place()
+            )
+    return tuple(found)
+
+
+def _product(shape: Sequence[Any]) -> int | Polynomial:
+    total = polynomial(1)
+    for size in shape:
+        total = total * size
+    return plain(total)
+
+
+def concat(operands: Sequence[Any], axis: int = 0) -> Handle:
+    """The operands one after another along `axis`."""
+    lifted = lift(operands, "concat")
+    if not lifted or not lifted[0].ndim:
+        raise ShapeError("concat needs at least one operand, and dimensions to join", user_place())
+    if len({h.dtype for h in lifted}) > 1:
+        named = ", ".join(f"{h.name or h.node.kind}: {h.dtype}" for h in lifted)
+        raise DtypeError(f"concat mixes element types ({named}); make them one", user_place())
+    (place,) = axes_of_operand(lifted[0], axis, "concat")
+    shape = list(lifted[0].shape)
+    shape[place] = 0
+    for h in lifted:
+        rest = list(h.shape)
+        if len(rest) != len(shape) or any(
+            a != b for k, (a, b) in enumerate(zip(rest, shape, strict=True)) if k != place
+        ):
+            raise ShapeError(
+                f"concat joins along axis {axis}; the other sizes differ: "
+                f"{', '.join(shape_text(h.shape) for h in lifted)}",
+                user_place(),
+            )
+        shape[place] = plain(polynomial(shape[place]) + rest[place])
+    node = make("concat", (h.node for h in lifted), tuple(shape), lifted[0].dtype, axis=place)
+    return Handle(node, Written("concat", tuple(lifted), (("axis", place),)))
+
+
+def split(x: Any, sizes: Sequence[int], axis: int = 0) -> tuple[Handle, ...]:
+    """`x` cut along `axis` into parts of the given sizes: one op with several outputs."""
+    (operand,) = lift([x], "split")
+    (place,) = axes_of_operand(operand, axis, "split")
+    if builtins.sum(sizes) != operand.shape[place]:
+        raise ShapeError(
+            f"the sizes {tuple(sizes)} do not add up to dimension {place} of "
+            f"{shape_text(operand.shape)}",
+            user_place(),
+        )
+    whole = make(
+        "split", (operand.node,), operand.shape, operand.dtype, axis=place, sizes=tuple(sizes)
+    )
+    parts = []
+    for k, size in enumerate(sizes):
+        shape = (*operand.shape[:place], int(size), *operand.shape[place + 1 :])
+        node = make("item", (whole,), shape, operand.dtype, number=k)
+        parameters = (("sizes", tuple(sizes)), ("axis", place), ("item", k))
+        parts.append(Handle(node, Written("split", (operand,), parameters)))
+    return tuple(parts)

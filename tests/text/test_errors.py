@@ -1,0 +1,96 @@
+"""What is refused: one line that names the defect, and a caret under the place."""
+
+import re
+
+import pytest
+
+import graphnn as gnn
+from graphnn.errors import GraphError
+
+V = {"v": (2,), "r": (3,), "W": (3, 2)}
+
+ROWS = [
+    # first_minutes.md
+    ("a = sigmoid(z); z = w*x", "z is used before its definition in line 1; move it up", "z)"),
+    ("w = w - 0.1*g", "w is already an input of this statement; give the result another name (w1 = …)", "w = w"),
+    ("sigmod(x)", "unknown function sigmod; did you mean sigmoid?", "sigmod"),
+    # names
+    ("x = 1\nx = 2", "x is defined twice, first in line 1", "x = 2"),
+    ("z = x y\nz: (2)", "z is computed in line 1; leave its declaration out", "z: (2)"),
+    ("x: (2); x: (3); sum(x)", "x is declared twice", "x: (3)"),
+    ("x: (2) float16; sum(x)", "no dtype float16; one of float32", "x: (2) float16"),
+    ("x: (1.5); sum(x)", "is no size", "x: (1.5)"),
+    ("a*b; c*d", "f is taken: give it a name", "c*d"),
+    ("2x = y", "stands on the left of =; a statement is name = expression", "2x"),
+    ("∂L/∂w = 1", "a derivative is computed, not defined", "∂L"),
+    ("L = ∂y/∂x", "a derivative does not stand in a network", "∂y/∂x"),
+    ("f = g(x); h = 2", "unknown function g", "g(x)"),
+    # shapes
+    ("L = W v + r v", "axis", "r v"),
+    ("L = v + r", "do not broadcast", "+ r"),
+    ("L = W[1, 5]", "index 5 is outside a dimension of size 2", "W[1"),
+    ("L = x[0]", "x is a number and cannot be indexed; declare its shape: x: (n)", "x[0]"),
+    ("L = softmax(q)", "softmax has no axis -1", "softmax"),
+    ("L = sum(v, axis=3)", "sum has no axis 3", "sum"),
+    ("L = reshape(x, (10**9,))", "cannot take the shape (1000000000,)", "reshape"),
+    ("L = reshape(v, (k, 1))", "cannot be a parameter: it takes numbers", "reshape"),
+    # index notation
+    ("L = v[i]", "index i is free: write L[i] = …, or sum over it with Σ_i", "i]"),
+    ("z[k] = W[k,m]*v[m]", "index m is read and not written: sum over it with += or Σ_m", "*v"),
+    ("z[k] = v", "the right side has 1 dimensions", "v"),
+    ("z[k] = Σ_m W[k,m] v[m] + r", "the right side has 1 dimensions", "+ r"),
+    ("z[k] = v[k] sum(r) + K[k,j]", "index j is read and not written", "+ K"),
+    ("z[k] = softmax(v[k])", "softmax takes whole tensors, not elements", "softmax"),
+    ("L = Σ_i v[i]*r[i]", "axis i has extent 2, but dimension 0 of r has size 3", "Σ_i"),
+    ("z[i] = c", "index i of z[i] is not read on the right, so its extent is unknown", "c"),
+    ("z[i,i] = v[i]", "writes along a diagonal", "v[i]"),
+    ("L = K[u] + K[u,v]", "K has 1 dimension and is read with 2 indices", "L = K"),
+    ("L = Σ_v v[v]", "v is a value and an index name", "Σ_v"),
+    # parameters
+    ("L = maxpool(x; k=-2)", "maxpool's k is at least 1; -2 was given", "maxpool"),
+    ("L = exp(v, 2)", "exp was given too much: exp(x)", "exp"),
+    ("L = where(v)", "where takes 3 operands, 1 given", "where"),
+    ("L = x^301", "the exponent is larger than 300", "^301"),
+    ("L = 1/0", "a number is divided by zero", "/0"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "message", "under"), ROWS, ids=[t for t, _, _ in ROWS])
+def test_rows(text, message, under):
+    shapes = {name: shape for name, shape in V.items() if re.search(rf"\b{name}\b", text)}
+    with pytest.raises(GraphError) as caught:
+        gnn.parse(text, shapes)
+    assert message in caught.value.message
+    assert "\n" not in caught.value.message
+    row, mark = caught.value.place.splitlines()
+    assert row[len(mark) - 1 :].startswith(under), caught.value
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"z": ()}, "z is computed by the statement here; leave its value out"),
+        ({"W": ()}, "there is no W; did you mean w?"),
+        ({"q9": ()}, "there is no q₉"),
+    ],
+)
+def test_values_that_belong_to_no_leaf(given, message):
+    with pytest.raises(GraphError) as caught:
+        gnn.parse("z = w*x; L = z^2", given)
+    assert caught.value.message == message
+
+
+def test_a_value_that_is_not_as_declared():
+    with pytest.raises(
+        GraphError, match=r"x is declared \(B, 2\).*has the shape \(5, 3\)"
+    ) as caught:
+        gnn.parse("x: (B, 2); sum(x)", {"x": (5, 3)})
+    assert "^" in str(caught.value)
+    with pytest.raises(GraphError, match=r"y is declared \(B,\) with B = 5 in x, and"):
+        gnn.parse("x: (B, 2); y: (B); sum(x) + sum(y)", {"x": (5, 2), "y": (4,)})
+
+
+@pytest.mark.parametrize("text", ["", " ;; \n", "# only a comment", "x: (2)"])
+def test_nothing_to_compute(text):
+    with pytest.raises(GraphError, match="nothing to compute"):
+        gnn.parse(text)
