@@ -68,7 +68,6 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Derivation",
-    "derive",
     "DtypeError",
     "Graph",
     "GraphError",
@@ -85,6 +84,7 @@ __all__ = [
     "conv2d",
     "cos",
     "cosh",
+    "derive",
     "dim",
     "einsum",
     "elu",
@@ -110,9 +110,9 @@ __all__ = [
     "name",
     "op",
     "pad",
-    "parse",
     "parameter",
     "parametric_relu",
+    "parse",
     "power",
     "relu",
     "reshape",

@@ -29,6 +29,9 @@ def in_own_output(body: Expr, name: str) -> Expr:
     *(_y, -(1, _y))
     """
     plain = derivative(body, name)
+    if body.head in FUNCTIONS and FUNCTIONS[body.head].derivatives[0] is not None:
+        # a stable function's derivative is written out: only the function itself is named in it
+        return substitute(plain, {body: sym(OUTPUT)})
     kernel = _kernel(body)
     if kernel is None or sym(name) not in set(postorder(kernel)):
         return plain
@@ -40,7 +43,10 @@ def _kernel(body: Expr) -> Expr | None:
     """The one transcendental sub-expression of a body, or None where there is none or several."""
     kernels = [node for node in postorder(body) if node.head in FUNCTIONS]
     conditions = any(node.head == "where" for node in postorder(body))
-    if len(kernels) != 1 or conditions or not FUNCTIONS[kernels[0].head].smooth:
+    if len(kernels) != 1 or conditions:
+        return None
+    row = FUNCTIONS[kernels[0].head]
+    if not row.smooth or any(text is not None for text in row.derivatives):
         return None
     return kernels[0]
 

@@ -28,7 +28,8 @@ from graphnn.expression.tree import (
     sym,
 )
 from graphnn.graph.node import Array, Node, scalar_value
-from graphnn.graph.statements import Network, Statement, literal, short_number
+from graphnn.graph.statements import Network, Statement
+from graphnn.graph.written import literal, short_number
 
 CALLS = frozenset(row.partition("(")[0].strip() for row in ACTIVATIONS.splitlines() if row.strip())
 HIDDEN = "%"

@@ -44,7 +44,7 @@ def prose(text: str, names: Collection[str] = ()) -> str:
     "linear in $w_{x}$: $\\sigma'$ = $\\sigma$(1 $-$ $\\sigma$)"
     """
     made = "".join(_piece(match, text, names) for match in _PIECE.finditer(text))
-    return re.sub(r"(?<!\\)\$( ?)\$", lambda m: m[1] and r"\ ", made)
+    return re.sub(r"(?<!\\)\$\$", "", made)
 
 
 def _piece(match: re.Match[str], text: str, names: Collection[str]) -> str:

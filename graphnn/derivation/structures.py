@@ -18,7 +18,8 @@ from graphnn.errors import GraphError
 from graphnn.expression.names import show
 from graphnn.expression.tree import Expr, apply, num, sym
 from graphnn.graph.node import Node
-from graphnn.graph.statements import Statement, literal
+from graphnn.graph.statements import Statement
+from graphnn.graph.written import literal
 
 
 def structural_step(

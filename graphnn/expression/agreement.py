@@ -14,8 +14,9 @@ from graphnn.expression.tree import Expr
 def equal_at_points(a: Expr, b: Expr) -> bool:
     """True where two scalar expressions agree at fixed pseudo-random points, to 1e-9.
 
-    >>> from graphnn.expression.tree import sym
-    >>> equal_at_points(power(sym("x"), num(2)), multiply(sym("x"), sym("x")))
+    >>> from graphnn.expression.tree import apply, num, sym
+    >>> x = sym("x")
+    >>> equal_at_points(apply("^", x, num(2)), apply("*", x, x))
     True
     """
     return compare(to_sympy(a), to_sympy(b)) is True

@@ -20,7 +20,7 @@ class Function:
     """One elementary function: its arity, three forms, and where it stops being smooth.
 
     `derivatives` holds a text for each argument, or None where sympy's own is taken. `numpy` is
-    an expression over `np`, `u` and `v`. `latex` and `unicode` name it in print.
+    an expression over `np`, `u` and `v` that binds like a call. `latex` and `unicode` name it in print.
     """
 
     name: str
@@ -95,18 +95,49 @@ _ROWS = (
     _row(
         "logistic",
         "1 / (1 + exp(-u))",
-        "np.exp(-np.logaddexp(0.0, -u))",
+        "(np.exp(np.minimum(u, 0.0)) / (1.0 + np.exp(-np.abs(u))))",
         "logistic(u) * logistic(-u)",
         latex=r"\sigma",
     ),
-    _row("softplus", "log(1 + exp(u))", "np.logaddexp(0.0, u)", "logistic(u)"),
-    _row("log_logistic", "-log(1 + exp(-u))", "-np.logaddexp(0.0, -u)", "logistic(-u)"),
+    _row(
+        "softplus",
+        "log(1 + exp(u))",
+        "(np.maximum(u, 0.0) + np.log1p(np.exp(-np.abs(u))))",
+        "logistic(u)",
+    ),
+    _row(
+        "log_logistic",
+        "-log(1 + exp(-u))",
+        "(np.minimum(u, 0.0) - np.log1p(np.exp(-np.abs(u))))",
+        "logistic(-u)",
+    ),
     _row(
         "xlogy",
         "u * log(v)",
         "np.where(u == 0, 0.0, u * np.log(np.where(u == 0, 1.0, v)))",
         "where(u == 0, where(v <= 0, 0, log(v)), log(v))",
         "where(u == 0, 0, u / v)",
+    ),
+    _row(
+        "xlog1py",
+        "u * log(1 + v)",
+        "np.where(u == 0, 0.0, u * np.log1p(np.where(u == 0, 0.0, v)))",
+        "where(u == 0, where(v <= -1, 0, log1p(v)), log1p(v))",
+        "where(u == 0, 0, u / (1 + v))",
+    ),
+    _row(
+        "swish",
+        "u / (1 + exp(-u))",
+        "(u * np.exp(np.minimum(u, 0.0)) / (1.0 + np.exp(-np.abs(u))))",
+        "logistic(u) * (1 + u * logistic(-u))",
+    ),
+    # the derivative 1 − tanh² of the row `tanh` is 0 from 20 on
+    _row(
+        "hyperbolic_tangent",
+        "tanh(u)",
+        "np.tanh(u)",
+        "4 * logistic(2 * u) * logistic(-2 * u)",
+        latex=r"\tanh",
     ),
 )
 

@@ -18,18 +18,18 @@ from math import isqrt
 from graphnn.errors import GraphError
 from graphnn.expression.normal_form import (
     GROUP,
-    ONE,
     Atom,
     Call,
     Product,
     Sum,
     as_term,
+    atoms,
     call,
     constant,
     joined,
     mapped,
+    names,
     normal_form,
-    number,
     of_atom,
     of_term,
     plus,
@@ -38,7 +38,9 @@ from graphnn.expression.normal_form import (
     substituted,
     times,
 )
-from graphnn.expression.tree import Expr, sym
+from graphnn.expression.reader import read
+from graphnn.expression.scalar import plain
+from graphnn.expression.tree import Expr
 
 VARIABLES = ("u", "v")
 MAX_ROUNDS = 64
@@ -74,7 +76,8 @@ class Row:
             return None
         for found, cofactor, used in _match_terms(pattern, total):
             rest = Sum(item for item in total.items if item[0] not in used)
-            if self._holds(found):
+            # eˣ − eʸ stays: eʸ·(eˣ⁻ʸ − 1) can be 0·∞
+            if self._holds(found) and not any(_is_exponential(a) for a in atoms(cofactor)):
                 return plus(times(cofactor, self._replaced(found)), rest)
         return None
 
@@ -83,11 +86,12 @@ class Row:
         if len(self._pattern.items) != 1:
             return None
         ((pattern, scale),) = self._pattern.items
-        for found, rest in _match_factors(pattern, product):
+        for found, rest, factor in _match_factors(pattern, product):
             if self.whole and (rest.items or coefficient != scale):
                 continue
             if self._holds(found):
-                return times(of_term(rest, coefficient / scale), self._replaced(found))
+                cofactor = of_term(rest, coefficient * factor / scale)
+                return times(cofactor, self._replaced(found))
         return None
 
     def _holds(self, found: Binding) -> bool:
@@ -97,10 +101,11 @@ class Row:
         return normal_form(_read(self.replacement), found)
 
 
-def _read(text: str) -> Expr:
-    from graphnn.expression.reader import read
-    from graphnn.expression.scalar import plain
+def _is_exponential(atom: Atom) -> bool:
+    return isinstance(atom, Call) and atom.head == "exp"
 
+
+def _read(text: str) -> Expr:
     return plain(read(text))
 
 
@@ -184,8 +189,8 @@ def _match_terms(
     """Every way to find all pattern terms, times one cofactor, among the terms of a sum."""
     lead, lead_scale = pattern[-1]
     for product, coefficient in total.items:
-        for found, rest in _match_factors(lead, product):
-            cofactor = coefficient / lead_scale
+        for found, rest, factor in _match_factors(lead, product):
+            cofactor = coefficient * factor / lead_scale
             yield from (
                 (binding, of_term(rest, cofactor), {*used, product})
                 for binding, used in _match_rest(pattern[:-1], total, rest, cofactor, found, {product})
@@ -208,8 +213,8 @@ def _match_rest(
         if product in used or coefficient != scale * cofactor:
             continue
         within = _quotient(product, rest)
-        for binding, left in _match_factors(wanted, within, found):
-            if not left.items:
+        for binding, left, factor in _match_factors(wanted, within, found):
+            if not left.items and factor == 1:
                 yield from _match_rest(others, total, rest, cofactor, binding, {*used, product})
 
 
@@ -219,40 +224,46 @@ def _quotient(a: Product, b: Product) -> Product:
 
 def _match_factors(
     pattern: Product, product: Product, found: Binding | None = None
-) -> Iterator[tuple[Binding, Product]]:
-    """Every way to find the pattern's factors in a product, with the factors left over.
+) -> Iterator[tuple[Binding, Product, Fraction]]:
+    """Every way to find the pattern's factors in a product: binding, factors left over, scale.
 
-    A variable that nothing binds takes what stands above the line.
+    The product is scale · pattern · rest. A variable that nothing binds takes what stands above
+    the line.
     """
     fixed = [item for item in pattern.items if not _variable(item[0])]
-    free = [(_variable(atom), n) for atom, n in pattern.items if _variable(atom)]
+    free = [_variable(atom) for atom, n in pattern.items if _variable(atom) and n == 1]
+    if len(fixed) + len(free) != len(pattern.items):
+        return
     for binding, rest in _match_fixed(fixed, product, found or {}):
-        bound, left = dict(binding), rest
-        for name, n in free:
-            if name in bound:
-                taken, scale = as_term(bound[name])
-                left_or_none = _taken_away(left, taken, n)
-                if left_or_none is None:
-                    break
-                left = left_or_none
-                bound[name] = bound[name]
-                if scale != 1:
-                    break
-            else:
-                above = Product((a, e) for a, e in left.items if e > 0)
-                if n != 1 or not above.items:
-                    break
-                bound[name] = times(constant(1), of_term(above))
-                left = Product((a, e) for a, e in left.items if e < 0)
+        taken = _take_variables(free, binding, rest)
+        if taken is not None:
+            yield taken
+
+
+def _take_variables(
+    free: Sequence[str], found: Binding, rest: Product
+) -> tuple[Binding, Product, Fraction] | None:
+    scale = Fraction(1)
+    for name in free:
+        if name in found:
+            part, coefficient = as_term(found[name])
+            left = _taken_away(rest, part)
+            if left is None or not coefficient:
+                return None
+            rest, scale = left, scale / coefficient
         else:
-            yield bound, left
+            above = Product((atom, n) for atom, n in rest.items if n > 0)
+            if not above.items:
+                return None
+            found = {**found, name: times(constant(1), of_term(above))}
+            rest = Product((atom, n) for atom, n in rest.items if n < 0)
+    return found, rest, scale
 
 
-def _taken_away(product: Product, part: Product, n: int) -> Product | None:
-    """The product without partⁿ, where it holds that much."""
+def _taken_away(product: Product, part: Product) -> Product | None:
+    """The product without some of its factors, where it holds them."""
     held = dict(product.items)
-    for atom, e in part.items:
-        wanted = e * n
+    for atom, wanted in part.items:
         have = held.get(atom, 0)
         if have * wanted <= 0 or abs(have) < abs(wanted):
             return None
@@ -293,8 +304,6 @@ def _match_atom(pattern: Atom, atom: Atom, found: Binding) -> Iterator[Binding]:
 
 
 def _variables(pattern: Call) -> set[str]:
-    from graphnn.expression.normal_form import names
-
     return set(names(of_atom(pattern))) & set(VARIABLES)
 
 
@@ -344,8 +353,8 @@ def _match_fixed_terms(
         product, coefficient = item
         if coefficient != scale:
             continue
-        for binding, rest in _match_factors(wanted, product, found):
-            if not rest.items:
+        for binding, rest, factor in _match_factors(wanted, product, found):
+            if not rest.items and factor == 1:
                 left = Sum(other for other in given.items if other is not item)
                 yield from _match_fixed_terms(others, left, binding)
 
@@ -355,24 +364,15 @@ def _root(total: Sum, n: int) -> Sum | None:
     if n == 1:
         return total
     product, coefficient = as_term(total)
-    if n != 2 or coefficient <= 0 or any(e % 2 for _, e in product.items):
+    if n != 2 or not product.items or coefficient <= 0 or any(e % 2 for _, e in product.items):
         return None
     above, below = isqrt(coefficient.numerator), isqrt(coefficient.denominator)
     exact = above**2 == coefficient.numerator and below**2 == coefficient.denominator
     scale = constant(Fraction(above, below)) if exact else call("sqrt", constant(coefficient))
-    return times(scale, power_of(Product((atom, e // 2) for atom, e in product.items)))
-
-
-def power_of(product: Product) -> Sum:
-    """A product as a sum, a lone group opened."""
-    return times(*(power(call_of(atom), n) for atom, n in product.items)) if product.items else (
-        of_term(ONE)
-    )
+    halved = (power(call_of(atom), e // 2) for atom, e in product.items)
+    return times(scale, *halved)
 
 
 def call_of(atom: Atom) -> Sum:
     """An atom as a sum; a group is what it holds."""
     return call(atom.head, *atom.args) if isinstance(atom, Call) else of_atom(atom)
-
-
-__all__ = ["Applied", "Binding", "Row", "number", "rewrite", "rules", "sym"]

@@ -221,7 +221,7 @@ def simplified(e: Expr) -> Expr:
     return rename(_cancelled(named), back)
 
 
-_VIEWED = frozenset({"+", "-", "*", "·", "⊙", "/", "^", "neg", "where"}) | COMPARISONS
+_VIEWED = frozenset({"+", "-", "*", "·", "⊙", "/", "^", "neg", "where", "and"}) | COMPARISONS
 """Heads that `to_sympy` has a view of, beside functions; any other part is opaque to sympy."""
 
 

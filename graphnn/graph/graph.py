@@ -105,14 +105,14 @@ class Graph:
                 found.setdefault(handle.node, handle)
         return tuple(found.values())
 
-    def to_networkx(self) -> nx.MultiDiGraph:
+    def to_networkx(self) -> nx.MultiDiGraph[int]:
         """A networkx MultiDiGraph of the nodes: an edge for each use, `x*x` has two.
 
         Nodes carry op, shape, dtype and names; edges the operand's position.
         """
         import networkx as nx
 
-        made = nx.MultiDiGraph()
+        made: nx.MultiDiGraph[int] = nx.MultiDiGraph()
         place = {node: k for k, node in enumerate(self.nodes)}
         for node, k in place.items():
             names = self.names.get(node, ())
