@@ -10,8 +10,6 @@ import hashlib
 import importlib
 import importlib.util
 import linecache
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -22,6 +20,7 @@ from codegen.passes import RESERVED
 from codegen.planning import make_plan
 from graphnn.errors import DtypeError, GraphError, ShapeError, ValueMissing
 from graphnn.expression.names import canonical
+from graphnn.files import write_text
 from graphnn.graph.graph import Graph, as_graph
 from graphnn.graph.handle import Handle
 from graphnn.plan import Plan
@@ -90,15 +89,7 @@ class Compiled:
     def save(self, path: str | Path) -> Path:
         """Write the source to a file, whole or not at all; returns its path."""
         target = Path(path)
-        handle, beside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                file.write(self.source)
-            Path(beside).chmod(0o644)
-            Path(beside).replace(target)
-        except BaseException:
-            Path(beside).unlink(missing_ok=True)
-            raise
+        write_text(target, self.source)
         return target
 
     def __repr__(self) -> str:

@@ -176,6 +176,8 @@ def _kernel_lines(made: Module, kernel: Kernel, shared: dict[str, str]) -> list[
     if node.op == "concat":
         axis = node.attribute("axis")
         return [f"{kernel.output} = np.concatenate(({', '.join(texts)},), axis={axis})"]
+    if node.op == "hold":
+        return [f"{kernel.output} = {texts[0]}"]
     whole = node.operands[0]
     axis, parts, number = (
         whole.attribute("axis"),

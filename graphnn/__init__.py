@@ -8,7 +8,7 @@
 """
 
 from graphnn.derivation.derive import derive
-from graphnn.derivation.steps import Derivation
+from graphnn.derivation.result import Derivation
 from graphnn.errors import DtypeError, GraphError, ShapeError, TextError, ValueMissing
 from graphnn.graph.apply import op
 from graphnn.graph.graph import Graph, evaluate, grad, sgd, tangent

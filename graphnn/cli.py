@@ -11,7 +11,6 @@ import io
 import os
 import re
 import sys
-import tempfile
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ import typer
 
 import graphnn as gnn
 from graphnn.errors import GraphError
+from graphnn.files import read_text, write_text
 
 if TYPE_CHECKING:
     from graphnn.text import Program
@@ -35,7 +35,6 @@ graphnn: write a network as text; its derivation, picture and NumPy code follow 
 
 Commands: derive, draw, compile, tour; graphnn COMMAND --help says more.
 """
-MAX_BYTES = 1_000_000
 DRAWN = (".svg", ".png", ".pdf", ".dot")
 
 app = typer.Typer(
@@ -132,7 +131,7 @@ def derive(
     }
     for target in targets:
         if target.suffix in printed:
-            write(target, printed[target.suffix]())
+            write_text(target, printed[target.suffix]())
         else:
             _drawing(program, given, wanted, detail, digits).save(target)
         _say(f"wrote {target}\n")
@@ -192,7 +191,7 @@ def compile_(
     program, _ = _program(text, values)
     made = codegen.compile(_outputs(program), dtype=dtype, parameters=_wanted(program, wrt))
     for target in targets:
-        write(target, made.source)
+        write_text(target, made.source)
         _say(f"wrote {target}; python {target} checks its gradients\n")
 
 
@@ -217,7 +216,7 @@ def _program(text: str, words: Sequence[str] | None) -> tuple[Program, dict[str,
     from graphnn.text import parse, read_assignments, value_shape
 
     file = text if text.endswith(".txt") else "<stdin>" if text == "-" else ""
-    network = _read(text) if file else text
+    network = read_text(text) if file else text
     given = read_assignments(words or [])
     shapes = {name: value_shape(value) for name, value in given.items()}
     try:
@@ -226,26 +225,6 @@ def _program(text: str, words: Sequence[str] | None) -> tuple[Program, dict[str,
         if file:
             raise GraphError(f"{file}: {error.message}", error.place) from None
         raise
-
-
-def _read(text: str) -> str:
-    """The text of a file or of standard input."""
-    try:
-        if text == "-":
-            found = sys.stdin.buffer.read(MAX_BYTES + 1)
-        else:
-            with Path(text).open("rb") as file:
-                found = file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise GraphError(f"there is no file {text}") from None
-    except OSError as error:
-        raise GraphError(f"{text} cannot be read: {error.strerror}") from None
-    if len(found) > MAX_BYTES:
-        raise GraphError(f"{text} is longer than {MAX_BYTES} bytes")
-    try:
-        return found.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise GraphError(f"{text} is no UTF-8 text") from None
 
 
 def _wanted(program: Program, wrt: Sequence[str] | None) -> list[str]:
@@ -304,27 +283,6 @@ def _drawing(
 def _suffix(target: Path, known: Sequence[str]) -> None:
     if target.suffix not in known:
         raise GraphError(f"{target} has no known suffix; known are {', '.join(known)}")
-
-
-def write(target: Path, text: str) -> None:
-    """Write a file beside its place and rename it, so that nobody sees half of it.
-
-    Raises GraphError where that cannot be done.
-    """
-    try:
-        handle, beside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-            mask = os.umask(0)
-            os.umask(mask)
-            Path(beside).chmod(0o666 & ~mask)
-            Path(beside).replace(target)
-        except BaseException:
-            Path(beside).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise GraphError(f"{target} cannot be written: {error.strerror}") from None
 
 
 def _unicode(stream: Any) -> bool:

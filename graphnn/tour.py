@@ -10,18 +10,21 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import codegen
-import graphnn as gnn
 import numpy as np
 import numpy.typing as npt
-import viz
-from graphnn.errors import GraphError
-from graphnn.text import parse, read_assignments, value_array, value_shape
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+import codegen
+import graphnn as gnn
+import viz
+from graphnn.errors import GraphError
+from graphnn.files import write_text
+from graphnn.text import parse, read_assignments, value_array, value_shape
 
 Array = npt.NDArray[Any]
 
@@ -70,18 +73,20 @@ def small_network(directory: Path, console: Console) -> None:
     console.rule("[bold]1. A 2-2-1 network[/bold]")
     console.print(SMALL, markup=False)
     made = gnn.derive(program.loss, at=values)
-    console.print(made.text(), markup=False)
+    console.print(made.text(ascii="utf" not in console.encoding.lower()), markup=False)
     for suffix, text in (
         (".txt", made.text()),
         (".tex", made.latex(document=True)),
         (".json", made.json()),
     ):
         path = directory / f"derivation{suffix}"
-        path.write_text(text, encoding="utf-8")
+        write_text(path, text)
         _wrote(console, path, "the derivation")
     drawing = viz.draw(program.loss, {name: value_array(v) for name, v in values.items()})
     for suffix in (".svg", ".png"):
-        _wrote(console, drawing.save(directory / f"network{suffix}"), "the network with its numbers")
+        _wrote(
+            console, drawing.save(directory / f"network{suffix}"), "the network with its numbers"
+        )
     compiled = codegen.compile({"L": program.loss})
     path = compiled.save(directory / "network.py")
     _wrote(console, path, "the compiled network, in NumPy")
@@ -93,9 +98,7 @@ def self_check(path: Path) -> str:
 
     Raises GraphError where it finds them wrong.
     """
-    found = subprocess.run(
-        [sys.executable, str(path)], capture_output=True, text=True, check=False
-    )
+    found = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, check=False)
     if found.returncode:
         said = (found.stdout + found.stderr).strip().splitlines() or ["nothing was printed"]
         raise GraphError(f"{path} fails its own check: {said[-1]}")
@@ -158,7 +161,7 @@ def classifier() -> gnn.Graph:
     (['W1', 'b1', 'W2', 'b2', 'W3', 'b3'], ['L', 'z3'])
     """
     h, y = gnn.input("x", ("B", WIDTHS[0])), gnn.input("y", ("B", WIDTHS[-1]))
-    for k, (fan_in, fan_out) in enumerate(zip(WIDTHS, WIDTHS[1:], strict=False), start=1):
+    for k, (fan_in, fan_out) in enumerate(pairwise(WIDTHS), start=1):
         w = gnn.parameter(f"W{k}", (fan_out, fan_in))
         z = gnn.name(f"z{k}", h @ w.T + gnn.parameter(f"b{k}", (fan_out,)))
         h = gnn.name(f"h{k}", gnn.relu(z)) if k < len(WIDTHS) - 1 else z

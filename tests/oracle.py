@@ -198,7 +198,7 @@ def _node(node, operands, leaves, sizes):
         return np.full(shape, float(value.value)) if hasattr(value, "type") else value.values
     if node.op == "reshape":
         return np.array(list(operands[0].flat)).reshape(shape)
-    if node.op == "split":
+    if node.op in ("split", "hold"):
         return operands[0]
     parts = (
         [(0, operands[0])]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any
 import numpy.typing as npt
 
 from graphnn.errors import GraphError
+from graphnn.files import write_bytes
 from viz.dot import to_dot
 from viz.layout import TIMEOUT
 from viz.pdf import to_pdf
@@ -63,7 +62,7 @@ class Drawing:
             raise GraphError(
                 f"{target.name!r} does not say in which format to draw; known suffixes: {known}"
             )
-        _replace(target, writer(self))
+        write_bytes(target, writer(self))
         return target
 
     def _repr_svg_(self) -> str:
@@ -81,25 +80,6 @@ WRITERS: dict[str, Callable[[Drawing], bytes]] = {
     ".png": lambda drawing: to_png(drawing.svg, drawing.scene.width, drawing.scene.height),
     ".pdf": lambda drawing: to_pdf(drawing.scene),
 }
-
-
-def _replace(target: Path, content: bytes) -> None:
-    try:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    except OSError as error:
-        raise GraphError(f"{target} cannot be written: {error.strerror}") from None
-    beside = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        mask = os.umask(0)
-        os.umask(mask)
-        beside.chmod(0o666 & ~mask)
-        beside.replace(target)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            beside.unlink()
-        raise GraphError(f"{target} cannot be written: {error.strerror}") from None
 
 
 def draw(

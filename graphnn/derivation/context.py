@@ -40,6 +40,7 @@ class Context:
     sizes: dict[str, int] = field(default_factory=dict)
     chosen: dict[Expr, int] = field(default_factory=dict)
     named_cotangents: dict[str, Any] | None = None
+    notes: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def path_statements(self) -> tuple[Statement, ...]:
@@ -132,7 +133,9 @@ class Context:
             made = value(e, self.environment(), [s for s in free if s.head == "sym"], sizes)
         except (KeyError, IndexError):
             return result
-        made = np.asarray(made).reshape(np.shape(result))
+        made = np.asarray(made)
+        shape = np.shape(result)
+        made = np.broadcast_to(made, shape) if made.size == 1 else made.reshape(shape)
         mine, theirs = (np.asarray(x, dtype=np.float64) for x in (made, result))
         scale = max(1e-12, float(np.max(np.abs(theirs), initial=0)))
         if np.all(np.isfinite(theirs)) and not np.all(np.abs(mine - theirs) <= 1e-8 * scale):
@@ -176,6 +179,8 @@ class Context:
         made = [Side(e)]
         if result is None:
             return tuple(made)
+        if e.head == "num" and np.size(result) > 1:
+            return (self.result(result),)
         shown = self.substituted(e) if numbers else None
         final = literal(result)
         if shown is not None and shown is not final and shown is not e:

@@ -11,9 +11,17 @@ from dataclasses import replace
 from itertools import chain as chained
 from itertools import count
 
+import numpy as np
+
 from graphnn.derivation.context import Context, cotangent_name
 from graphnn.derivation.index_form import CALLS, element
-from graphnn.derivation.index_lines import assumable, index_lines, reasons, why_the_transpose
+from graphnn.derivation.index_lines import (
+    CANCELLED,
+    assumable,
+    index_lines,
+    reasons,
+    why_the_transpose,
+)
 from graphnn.derivation.local import (
     local,
     opened_terms,
@@ -27,17 +35,26 @@ from graphnn.derivation.simplify import normalise, terms_size
 from graphnn.derivation.steps import Side, Step
 from graphnn.derivation.structures import structural_step
 from graphnn.derivation.terms import Term, Terms, chain
+from graphnn.derivation.written import terms_tree
+from graphnn.derivation.zeros import cotangent_reason
 from graphnn.expression.algebra import ONE
 from graphnn.expression.functions import FUNCTIONS
 from graphnn.expression.names import parts as name_parts
 from graphnn.expression.names import show
-from graphnn.expression.tree import sym
+from graphnn.expression.tree import sym, symbols
 from graphnn.graph.statements import Statement
+
+MAX_WHOLE = 60
+"""Values in a gradient without δs, above which nobody would look for a shorter form."""
+
+Whole = tuple[Terms, tuple[str, ...]]
+"""A gradient without δs, in normal form, and the facts that made it short."""
 
 
 def delta_steps(ctx: Context, index: bool = False, locals_: bool = True) -> list[Step]:
     """Each ∂L/∂v once, from the loss inwards: named δ where it is used more than once."""
     cotangents: dict[str, Terms] = {ctx.loss: _seed(ctx)}
+    whole: dict[str, Whole | None] = {ctx.loss: (cotangents[ctx.loss], ())}
     section = f"Backward, from {show(ctx.loss)} inwards"
     steps = _seed_step(ctx, section)
     taken = set(ctx.net.nodes)
@@ -51,8 +68,9 @@ def delta_steps(ctx: Context, index: bool = False, locals_: bool = True) -> list
             continue
         else:
             named = is_named(ctx, name)
+            whole[name] = _whole(ctx, arriving[name], whole)
             made, cotangents[name] = _cotangent_steps(
-                ctx, name, arriving[name], cotangents, named, section, taken, index
+                ctx, name, arriving[name], cotangents, named, section, taken, index, whole[name]
             )
             steps.extend(made)
         statement = ctx.statements.get(name)
@@ -111,6 +129,27 @@ def _seed(ctx: Context) -> Terms:
     return (Term((), (), element(cotangent_name(ctx.loss), ctx.index(ctx.loss))),)
 
 
+def _whole(
+    ctx: Context,
+    arriving: Sequence[tuple[Statement, Terms]],
+    whole: dict[str, Whole | None],
+) -> Whole | None:
+    """∂L/∂v without any δ by name, in normal form; None where that grows too long to read."""
+    raw: Terms = ()
+    why: list[str] = []
+    for statement, found in arriving:
+        upstream = whole[statement.name]
+        if upstream is None or ctx.forms[statement.name] is None:
+            return None
+        raw += chain(upstream[0], ctx.index(statement.name), found, ctx.indices)
+        why += upstream[1]
+    if terms_size(raw) > MAX_WHOLE:
+        return None
+    if ctx.known.facts:
+        why += [reason for reason in [reasons(raw, ctx)] if reason != CANCELLED]
+    return normalise(raw, ctx.known, ctx.indices), tuple(dict.fromkeys(why))
+
+
 def _cotangent_steps(
     ctx: Context,
     name: str,
@@ -120,6 +159,7 @@ def _cotangent_steps(
     section: str,
     taken: set[str],
     index: bool,
+    whole: Whole | None,
 ) -> tuple[list[Step], Terms]:
     """The line for ∂L/∂name, and the terms under which its users read it."""
     free = ctx.index(name)
@@ -142,8 +182,14 @@ def _cotangent_steps(
         else:
             only = replace(only, sides=(Side(whole), *only.sides), define=True)
         return [only], raw
+    notes = [ctx.notes[s.name] for s, _ in arriving if s.name in ctx.notes]
     if not named:
-        return through, final if terms_size(final) < terms_size(plain) else plain
+        shorter_ = terms_size(final) < terms_size(plain)
+        if shorter_ and ctx.known.facts and (why := reasons(raw, ctx)) != CANCELLED:
+            notes.append(why)
+        if notes:
+            ctx.notes[name] = "; ".join(dict.fromkeys(notes))
+        return through, final if shorter_ else plain
     shown = matrix_form(opened_terms(ctx, plain), free)
     shorter = (
         matrix_form(opened_terms(ctx, final), free)
@@ -178,6 +224,22 @@ def _cotangent_steps(
         if result is not None:
             sides.append(ctx.result(result))
         shapes, kind = "", "simplify" if len(lines) > 1 else "chain"
+    if result is not None and not np.any(result):
+        zero = cotangent_reason(ctx, [s for s, _ in arriving])
+        rule = "; ".join(r for r in (rule, zero) if r)
+    if result is not None:
+        ctx.extra[f"∂{ctx.top}/∂{sym(name)}"] = result
+    if notes:
+        rule = "; ".join(dict.fromkeys([*([rule] if rule else []), *notes]))
+    indexed = shown is None or index
+    by_name = any(n in taken and n not in ctx.net.nodes for n in _names(final))
+    if whole is not None and name in ctx.wrt and by_name:
+        if terms_size(whole[0]) <= terms_size(final):
+            more = _with_whole(ctx, name, whole, sides, indexed)
+            indexed = indexed or more != sides
+            sides = more
+        elif missing := assumable(whole[0], ctx):
+            rule = "; ".join(r for r in (rule, missing) if r)
     define = name not in ctx.wrt or len(_uses(ctx, name)) > 1
     called = None
     if define and name in ctx.forms:
@@ -204,12 +266,38 @@ def _cotangent_steps(
             result,
             define=bool(first),
             free=free,
-            stacked=shown is None or index,
+            stacked=indexed,
         )
     )
     if called is not None:
         return steps, (Term((), (), element(called, free)),)
     return steps, final
+
+
+def _with_whole(
+    ctx: Context, name: str, whole: Whole, sides: list[Side], indexed: bool
+) -> list[Side]:
+    """The sides with the gradient in its shortest form, written without δs by name."""
+    free = ctx.index(name)
+    normal, facts = whole
+    found = opened_terms(ctx, normal)
+    if indexed:
+        tree = terms_tree(found)
+        ctx.exactly(tree, free, ctx.cotangents.get(name))
+        _, shown = ctx.letters([partial(ctx.top, element(name, free)), tree])
+    else:
+        tree = matrix_form(found, free)
+        if tree is None:
+            return sides
+        ctx.exactly(tree, (), ctx.cotangents.get(name))
+        shown = tree
+    why = "; ".join(["the δs written out", CANCELLED, *facts])
+    at = next((k for k, side in enumerate(sides) if side.kind != "symbols"), len(sides))
+    return [*sides[:at], Side(shown, rule=why), *sides[at:]]
+
+
+def _names(found: Terms) -> set[str]:
+    return {name for term in found for name in symbols(term.body)}
 
 
 def _uses(ctx: Context, name: str) -> list[str]:

@@ -19,8 +19,10 @@ from graphnn.derivation.paths import (
     scalar_local,
     scalar_steps,
 )
+from graphnn.derivation.result import Derivation
 from graphnn.derivation.shown import scalar
-from graphnn.derivation.steps import Derivation, Side, Step
+from graphnn.derivation.stable import stable_step
+from graphnn.derivation.steps import Side, Step
 from graphnn.errors import GraphError
 from graphnn.expression.algebra import add, multiply
 from graphnn.expression.names import canonical, show
@@ -75,11 +77,14 @@ def derive(
     if mode == "forward":
         steps += _forward_mode(ctx)
     else:
-        found = scalar_steps(ctx) if is_scalar_network(ctx) and not index else None
+        plain = is_scalar_network(ctx) and not index and cotangent is None
+        found = scalar_steps(ctx) if plain else None
         steps += delta_steps(ctx, index) if found is None else [*found, *_folded(ctx)]
     steps += [no_path(ctx, n) for n in wanted if n not in ctx.on_path and mode == "forward"]
     if lr is not None:
         steps += _updates(ctx, lr)
+    leaves = [h for h in (*graph.inputs, *graph.parameters) if h.name in wanted]
+    steps += stable_step(handle, leaves, given if ctx.values is not None else None)
     return Derivation(
         loss,
         wanted,

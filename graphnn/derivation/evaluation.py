@@ -12,7 +12,7 @@ from graphnn.derivation.context import Context, cotangent_name
 from graphnn.derivation.index_form import Indices, index_form
 from graphnn.derivation.knowledge import Knowledge, knowledge
 from graphnn.derivation.values import EXACT_SIZE, exact_array, is_short, value
-from graphnn.errors import GraphError
+from graphnn.errors import GraphError, ShapeError
 from graphnn.expression.names import canonical
 from graphnn.graph.evaluate import evaluate_nodes
 from graphnn.graph.feeding import bind_sizes
@@ -79,7 +79,10 @@ def _numbers(ctx: Context, at: Mapping[str, Any], cotangent: Any) -> None:
         ctx.extra[cotangent_name(ctx.loss)] = exact_array(cotangent)
     wanted = [nodes[name] for name in sorted(ctx.on_path)]
     gradients = differentiate(loss, wanted, seed_node).gradients
-    found = evaluate_nodes([*nodes.values(), *gradients.values()], fed, rounded=False)
+    try:
+        found = evaluate_nodes([*nodes.values(), *gradients.values()], fed, rounded=False)
+    except ShapeError as error:
+        raise ShapeError(error.message.replace("\0", "the ")) from None
     _forward_numbers(ctx, nodes, fed, given, {n: found[node] for n, node in nodes.items()})
     ctx.cotangents = {name: _plain(found[gradients[nodes[name]]]) for name in sorted(ctx.on_path)}
 
@@ -107,7 +110,8 @@ def _exact_value(statement: Statement, env: Mapping[str, Any], number: Any) -> A
         return array
     free = [e for e in statement.index or () if e.head == "sym"]
     try:
-        made = value(statement.written, env, free)
+        sizes = dict(zip(statement.index or (), array.shape, strict=False))
+        made = value(statement.written, env, free, sizes)
         if np.shape(made) != array.shape or not is_short(made):
             return array
         with np.errstate(invalid="ignore"):

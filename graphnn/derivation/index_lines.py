@@ -20,8 +20,10 @@ from graphnn.derivation.terms import Terms, chain
 from graphnn.derivation.written import terms_tree
 from graphnn.expression.algebra import ONE, split_product
 from graphnn.expression.names import show
-from graphnn.expression.tree import Expr, apply, contains, postorder
+from graphnn.expression.tree import Expr, apply, contains, postorder, sym
 from graphnn.graph.statements import Statement
+
+CANCELLED = "common factors cancel"
 
 
 def index_lines(
@@ -43,7 +45,7 @@ def index_lines(
         if form is not None and form.hidden:
             lines.append((_summed(own, product), "chain rule"))
     stages: list[tuple[tuple[str, ...], str]] = [
-        (("hidden", "cancel"), "common factors cancel"),
+        (("hidden", "cancel"), CANCELLED),
         (("hidden", "cancel", "delta"), "the δ picks one term"),
         (("hidden", "cancel", "delta", "like", "fact"), ""),
     ]
@@ -55,12 +57,12 @@ def index_lines(
         if not lines or str(ctx.letters([tree])[0]) not in {
             str(ctx.letters([e])[0]) for e, _ in lines
         }:
-            lines.append((tree, why))
+            lines.append((tree, why if lines else "chain rule"))
         previous = current
     if len(lines) == 1:
         several = any(term.bound for term in previous)
         why = f"{show(name)} is read at several places: contributions add" if several else ""
-        return [(lines[0][0], why)]
+        return [(lines[0][0], why or "chain rule")]
     return _thinned(lines)
 
 
@@ -99,7 +101,7 @@ def reasons(raw: Terms, ctx: Context) -> str:
             if terms_size(normalise(raw, less, ctx.indices)) > terms_size(full):
                 used.append(fact.reason)
         return "; ".join(used) or "a known sum"
-    return "common factors cancel"
+    return CANCELLED
 
 
 def assumable(found: Terms, ctx: Context) -> str:
@@ -131,15 +133,20 @@ def why_the_transpose(ctx: Context, cotangents: dict[str, Terms]) -> list[Step]:
         )
         found = normalise(raw, ctx.known, ctx.indices)
         back = terms_tree(opened_terms(ctx, found))
-        if not any(n.head == "Σ" for n in postorder(back)) or form.tree.head == "where":
+        if form.tree.head == "where":
             continue
         section = "Index form of one line, and why the transpose"
         weight = next((r for r in statement.reads if r in ctx.net.leaves), "")
         left, right = ctx.letters([element(statement.name, form.index), form.tree])
         above, sent = ctx.letters([partial(ctx.top, element(name, ctx.index(name))), back])
-        rule = "the sum now runs over the output's index"
+        summed = any(n.head == "Σ" for n in postorder(back))
+        rule = f"{'the sum now runs' if summed else 'this is a sum'} over the output's index"
+        if not summed:
+            rule += ", which has one value"
         if weight:
-            rule += f": in matrix form that is {show(weight)} transposed"
+            turned = any(n is apply("T", sym(weight)) for n in postorder(statement.written))
+            there, back_again = (f"{show(weight)}ᵀ", show(weight))[:: 1 if turned else -1]
+            rule += f": in matrix form {there} becomes {back_again}"
         return [
             Step("forward", statement.name, left, (Side(right),), "", statement.reads, section),
             Step("chain", name, above, (Side(sent),), rule, (statement.name,), section),

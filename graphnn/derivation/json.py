@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from graphnn.derivation.latex import step_latex
-from graphnn.derivation.steps import Derivation, Step
+from graphnn.derivation.steps import Derived, Step
 from graphnn.derivation.text import side_text
 from graphnn.expression.tree import Expr
 from graphnn.expression.unicode import to_unicode
@@ -28,7 +28,7 @@ from graphnn.expression.unicode import to_unicode
 SCHEMA = "graphnn/derivation/1"
 
 
-def to_json(derivation: Derivation) -> str:
+def to_json(derivation: Derived) -> str:
     """The derivation by the schema above: one line a value, one line a step.
 
     >>> import graphnn as gnn
@@ -108,41 +108,6 @@ def plain(value: Any) -> Any:
     made = np.empty(array.size, dtype=object)
     made[:] = [_number(x) for x in array.ravel().tolist()]
     return made.reshape(array.shape).tolist()
-
-
-def _numbers(step: Step) -> Any:
-    """The result: the array kept with the step, else the number written as its last side."""
-    if step.value is not None:
-        return plain(step.value)
-    last = step.sides[-1] if step.sides else None
-    return None if last is None or last.kind != "value" else _literal(last.expr)
-
-
-def _literal(e: Expr | None) -> Any:
-    if e is None or e.head not in ("num", "vector"):
-        return None
-    if e.head == "num":
-        return plain(e.args[0])
-    return [_literal(part) for part in e.args]
-
-
-def _named(arrays: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    return None if arrays is None else {name: plain(array) for name, array in arrays.items()}
-
-
-def plain(value: Any) -> Any:
-    """A number or an array as what JSON holds.
-
-    >>> from fractions import Fraction
-    >>> plain([[1, Fraction(1, 2)], [float("inf"), 0.1]])
-    [[1, 0.5], ['inf', 0.1]]
-    """
-    array = np.asarray(value)
-    flat = [_number(x) for x in array.ravel().tolist()]
-    for size in reversed(array.shape[1:]):
-        count = len(flat) // size if size else math.prod(array.shape[:-1])
-        flat = [flat[k * size : (k + 1) * size] for k in range(count)]
-    return flat if array.ndim else flat[0]
 
 
 def _number(x: Any) -> Any:

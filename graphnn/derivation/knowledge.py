@@ -19,10 +19,13 @@ from graphnn.derivation.index_form import (
 )
 from graphnn.expression.algebra import (
     ONE,
+    add,
     divide,
     join_product,
     multiply,
+    negate,
     split_product,
+    terms,
 )
 from graphnn.expression.names import show
 from graphnn.expression.sympy_view import simplified
@@ -145,7 +148,31 @@ def _solve(form: IndexForm, name: str, index: Sequence[Expr]) -> Expr | None:
         if not bare:
             return None
         return substitute(solved, onto)
-    return None
+    return _solve_reciprocal(form, name, index)
+
+
+def _solve_reciprocal(form: IndexForm, name: str, index: Sequence[Expr]) -> Expr | None:
+    """Solve `own[i] = number / (number ± e[i])` for e; own is never 0 there."""
+    product = split_product(form.tree)
+    if product.factors or len(product.divisors) != 1 or _count(form.tree, name) != 1:
+        return None
+    summands = terms(product.divisors[0])
+    mine = [t for t in summands if element_name(_positive(t)) == name]
+    rest = [t for t in summands if t.head == "num"]
+    if len(mine) != 1 or len(mine) + len(rest) != len(summands):
+        return None
+    e = _positive(mine[0])
+    at = e.args[1:] if e.head == "[]" else ()
+    if tuple(at) != form.index:
+        return None
+    whole = divide(num(product.coefficient), element(form.name, form.index))
+    solved = add(whole, *(negate(t) for t in rest))
+    onto = {part: own for part, own in zip(at, index, strict=True) if part.head == "sym"}
+    return substitute(solved if mine[0] is e else negate(solved), onto)
+
+
+def _positive(e: Expr) -> Expr:
+    return e.args[0] if e.head == "neg" else e
 
 
 def _count(tree: Expr, name: str) -> int:

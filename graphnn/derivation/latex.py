@@ -16,7 +16,7 @@ from typing import Any
 from graphnn.derivation.latex_prose import prose
 from graphnn.derivation.latex_width import prose_width, width
 from graphnn.derivation.shown import literal, summary
-from graphnn.derivation.steps import Derivation, Side, Step
+from graphnn.derivation.steps import Derived, Side, Step
 from graphnn.expression.latex import to_latex
 from graphnn.expression.names import canonical
 from graphnn.expression.names import latex as name_latex
@@ -43,7 +43,7 @@ _SPACING = r"""\setlength{\abovedisplayskip}{4pt plus 2pt}
 """
 
 
-def to_latex_document(derivation: Derivation, document: bool = False) -> str:
+def to_latex_document(derivation: Derived, document: bool = False) -> str:
     r"""The derivation in LaTeX: a fragment, or a whole `article`.
 
     >>> import graphnn as gnn
@@ -77,7 +77,7 @@ def step_latex(step: Step, digits: int = 3) -> str:
 # What stands around the equations.
 
 
-def _heading(derivation: Derivation) -> str:
+def _heading(derivation: Derived) -> str:
     """The title, and the values at which the numbers hold."""
     loss = name_latex(derivation.loss)
     asked = ", ".join(f"${name_latex(name)}$" for name in derivation.wrt)
@@ -101,7 +101,7 @@ def _given(name: str, value: Any, digits: int) -> str:
     return f"${name_latex(name)} = {shown}$"
 
 
-def _sections(derivation: Derivation) -> Iterator[str]:
+def _sections(derivation: Derived) -> Iterator[str]:
     names = _names(derivation)
     for section, steps in groupby(derivation.steps, key=lambda s: s.section):
         if section:
@@ -115,7 +115,7 @@ def _sections(derivation: Derivation) -> Iterator[str]:
         yield "".join(blocks)
 
 
-def _names(derivation: Derivation) -> frozenset[str]:
+def _names(derivation: Derived) -> frozenset[str]:
     """Every name of the derivation: what a rule may speak of."""
     found = {derivation.loss, *derivation.wrt}
     for step in derivation.steps:
@@ -141,8 +141,15 @@ def _label(label: str) -> str:
 
 @dataclass(frozen=True)
 class _Cell:
-    latex: str
+    """Mathematics, what stands before it (a relation), and how wide both are."""
+
+    body: str
     width: float
+    lead: str = ""
+
+    @property
+    def latex(self) -> str:
+        return self.lead + self.body
 
 
 @dataclass(frozen=True)
@@ -186,9 +193,11 @@ def _row(step: Step, digits: int) -> _Row:
         lead = "" if k == 0 and step.lhs is None else f"{_relation(step, k)} "
         tail = shape if k == len(step.sides) - 1 else _Cell("", 0.0)
         own = 1.15 * prose_width(side.text) if side.expr is None else width(side.expr, digits)
-        sides.append(_Cell(lead + _side(side, digits) + tail.latex, own + tail.width + 1.4))
+        sides.append(_Cell(_side(side, digits) + tail.latex, own + tail.width + 1.4, lead))
     rules = [side.rule for side in step.sides] or [""]
-    rules[0] = "; ".join(dict.fromkeys(r for r in (rules[0], step.rule) if r))
+    # what a definition stands for comes first; the rule is how that is computed
+    at = 1 if step.define and len(rules) > 1 else 0
+    rules[at] = "; ".join(dict.fromkeys(r for r in (rules[at], step.rule) if r))
     total = left.width + sum(cell.width + GAP for cell in sides)
     wide = step.stacked or total > ROOM
     valued = bool(step.sides) and step.sides[-1].kind == "value"
@@ -260,7 +269,7 @@ def _placed(row: _Row, count: int) -> list[_Cell]:
 def _beside(row: _Row, rows: Sequence[_Row], columns: int, names: frozenset[str]) -> str:
     cells = [cell.latex for cell in _placed(row, columns)]
     spaced = [cells[0], *(rf"\; {cell}" if cell else "" for cell in cells[1:])]
-    line = " && ".join([f"& {row.left.latex}", *spaced])
+    line = " && ".join([f"& {row.left.latex}", *spaced]).replace("&&  &&", "&& &&")
     if row.rule:
         room = ROOM - _total(rows) + min(max(prose_width(r.rule) for r in rows), RULE_ROOM)
         return f"{line} && {_rule(row.rule, room, names)}"
@@ -277,8 +286,8 @@ def _stacked(row: _Row, rows: Sequence[_Row], names: frozenset[str]) -> list[str
     lines = []
     lefts = [row.left.latex, *("" for _ in row.sides[1:])]
     for left_side, cell, rule in zip(lefts, row.sides, row.rules, strict=True):
-        shown = _broken(cell.latex, ROOM - left) if cell.width > ROOM - left else cell.latex
-        line = f"& {left_side} && {shown}"
+        shown = _broken(cell, ROOM - left) if cell.width > ROOM - left else cell.latex
+        line = f"& {left_side} && {shown}" if left_side else f"& && {shown}"
         if rule:
             if room >= min(prose_width(rule), RULE_ROOM):
                 line += " &&" + _rule(rule, room, names)
@@ -288,9 +297,10 @@ def _stacked(row: _Row, rows: Sequence[_Row], names: frozenset[str]) -> list[str
     return lines
 
 
-def _broken(latex: str, room: float) -> str:
+def _broken(cell: _Cell, room: float) -> str:
     """Mathematics that is too wide for a line: TeX breaks it at its signs."""
-    return rf"\parbox[t]{{{room:.1f}em}}{{\raggedright $\displaystyle {latex}$}}"
+    inner = rf"{{\raggedright $\displaystyle {cell.body}$}}"
+    return rf"{cell.lead}\parbox[t]{{{room - 2:.1f}em}}{inner}"
 
 
 def _rule(rule: str, room: float, names: frozenset[str]) -> str:

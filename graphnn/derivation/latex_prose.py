@@ -28,6 +28,7 @@ _TEXT = {
 _PIECE = re.compile(
     r"(?P<sum>Σ_(?:\{(?P<bounds>[^{}]*)\}|(?P<bound>\w)) ?)"
     r"|(?P<delta>δ_(?:\{(?P<pair>[^{}]*)\}|(?P<letters>[a-z]{2})))"
+    r"|−(?P<number>\d+(?:\.\d+)?)"
     r"|(?P<mantissa>\d+(?:\.\d+)?)e(?P<exponent>−?\d+)"
     rf"|(?P<element>{PATTERN})\[(?P<index>[^\[\]]*)\]"
     rf"|(?P<name>{PATTERN})"
@@ -52,7 +53,9 @@ def _piece(match: re.Match[str], text: str, names: Collection[str]) -> str:
         bounds = match["bounds"] if match["bounds"] is not None else match["bound"]
         return rf"$\sum_{{{_index(bounds)}}}$"
     if match["delta"]:
-        return rf"$\delta_{{{_index(match['pair'] or match['letters'])}}}$"
+        return rf"$\delta_{{{_index(match['pair'] or ' '.join(match['letters']))}}}$"
+    if match["number"]:
+        return f"$-{match['number']}$"
     if match["mantissa"]:
         exponent = match["exponent"].replace("−", "-")
         return rf"${match['mantissa']} \times 10^{{{exponent}}}$"
@@ -84,4 +87,4 @@ def _index(text: str) -> str:
     inner = re.sub(PATTERN, lambda m: latex(canonical(m[0])), text)
     for sign, spelled in _SIGNS.items():
         inner = inner.replace(sign, spelled)
-    return "".join(c if c.isascii() else "?" for c in inner.replace(" ", r"\,"))
+    return "".join(c if c.isascii() else "?" for c in inner.replace(" ", ""))

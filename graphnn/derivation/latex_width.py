@@ -28,8 +28,8 @@ def width(e: Expr, digits: int = 3) -> float:
             rows = [columns[row] for row in node.args if row.head == "vector"]
             if not rows:
                 return max(parts, default=0.0) + 2
-            across = [max(cells) for cells in zip(*rows, strict=False)]
-            return sum(across) + 2.0 * len(across) + 1
+            across = [max(cells) + 2.0 for cells in zip(*rows, strict=False)]
+            return sum(across, start=1.0)
         return _node_width(node, parts, digits)
 
     return fold(e, visit)

@@ -68,15 +68,16 @@ def is_negative_number(e: Expr) -> bool:
     return e.head == "num" and bool(e.args[0] < 0)
 
 
-def spaced(parts: Sequence[Expr]) -> Expr:
-    """Factors joined by a spaced ·, ones kept: the factors of a chain are all shown.
+def spaced(parts: Sequence[Expr], ones: bool = False) -> Expr:
+    """Factors joined by a spaced ·: the factors of a chain are all shown.
 
-    The sign of the first stands in front of the whole product; in a long one, ones are left out.
+    The sign of the first stands in front of the whole product; in a long one, ones are left out,
+    but for numbers that happen to be 1 (`ones`).
     """
-    if len(parts) > 2:
+    if len(parts) > 2 and not ones:
         parts = [p for p in parts if p is not ONE] or [ONE]
     if len(parts) > 1 and (parts[0].head == "neg" or is_negative_number(parts[0])):
-        return apply("neg", spaced([negate(parts[0]), *parts[1:]]))
+        return apply("neg", spaced([negate(parts[0]), *parts[1:]], ones))
     made = parts[0]
     for part in parts[1:]:
         made = apply("·", made, part)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from graphnn.derivation.index_form import INDEX
 from graphnn.derivation.terms import Term, Terms
-from graphnn.expression.algebra import add, join_product, split_product
+from graphnn.expression.algebra import Product, add, join_product, split_product
 from graphnn.expression.tree import BINDERS, Expr, apply, num, postorder, rebuild, sym
 
 Atom = tuple[Expr, tuple[Expr, ...]]
@@ -31,7 +31,7 @@ def matrix_form(found: Terms, free: Sequence[Expr]) -> Expr | None:
 def _term(term: Term, free: tuple[Expr, ...]) -> Expr | None:
     if term.deltas or len(free) > 2:
         return None
-    product = split_product(term.body)
+    product = _unguarded(term.body)
     above = [_atom(f) for f in product.factors]
     below = [_atom(d) for d in product.divisors]
     if None in above or None in below:
@@ -52,8 +52,24 @@ def _term(term: Term, free: tuple[Expr, ...]) -> Expr | None:
         if free and any(f.head == "sym" for f in free):
             return None
         return join_product(product.coefficient, scalars, [d for d, _ in divisors])
-    front = join_product(product.coefficient, scalars)
-    return _scaled(front, result, [d for d, _ in divisors])
+    below_all = [
+        *(d for d, index in divisors if index == ()),
+        *([_together(over)] if (over := [d for d, index in divisors if index]) else []),
+    ]
+    return _scaled(join_product(product.coefficient, scalars), result, below_all)
+
+
+def _unguarded(body: Expr) -> Product:
+    """A product, the case that guards it taken out: where(c, u·v, 0) is u·v·where(c, 1, 0)."""
+    product = split_product(body)
+    cases: list[Expr] = []
+    while len(product.factors) == 1 and not product.divisors and product.coefficient == 1:
+        (only,) = product.factors
+        if only.head != "where" or only.args[2] is not num(0) or only.args[1].head == "num":
+            break
+        cases.insert(0, apply("where", only.args[0], num(1), num(0)))
+        product = split_product(only.args[1])
+    return Product(product.coefficient, (*product.factors, *cases), product.divisors)
 
 
 def _scaled(front: Expr, tensor: Expr, divisors: list[Expr]) -> Expr:
@@ -66,9 +82,17 @@ def _scaled(front: Expr, tensor: Expr, divisors: list[Expr]) -> Expr:
     if front.head == "/":
         above, below = front.args
     made = tensor if above is num(1) else apply("*", above, tensor)
-    for divisor in ([below] if below is not None else []) + divisors:
-        made = apply("/", made, divisor)
+    below_all = ([below] if below is not None else []) + divisors
+    if below_all:
+        made = apply("/", made, _product(below_all))
     return apply("neg", made) if negative else made
+
+
+def _product(parts: Sequence[Expr]) -> Expr:
+    made = parts[0]
+    for part in parts[1:]:
+        made = apply("*", made, part)
+    return made
 
 
 def _atom(e: Expr) -> Atom | None:

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
+
+import numpy as np
 
 from graphnn.derivation.context import Context
 from graphnn.derivation.knowledge import leaf_count
@@ -17,15 +20,16 @@ from graphnn.derivation.local import (
     partial,
     spaced,
 )
-from graphnn.derivation.rule_names import FLAT, margin, used_twice
+from graphnn.derivation.rule_names import margin, used_twice
 from graphnn.derivation.shown import literal, reproduces
-from graphnn.derivation.simplify import cancelled
+from graphnn.derivation.simplify import MAX_CANCELLED, cancelled, normalise
 from graphnn.derivation.steps import Side, Step
 from graphnn.derivation.terms import Term
 from graphnn.derivation.written import terms_tree
+from graphnn.derivation.zeros import path_reason
 from graphnn.expression.algebra import ONE, ZERO, multiply
 from graphnn.expression.names import show
-from graphnn.expression.tree import Expr, num, postorder, sym
+from graphnn.expression.tree import Expr, num, sym
 from graphnn.graph.statements import Statement
 
 MAX_PATHS = 8
@@ -86,20 +90,27 @@ def scalar_steps(ctx: Context) -> list[Step] | None:
                 continue
             form = ctx.forms[statement.name]
             result = ctx.number(slope)
+            rules = [margin(form.tree, sym(name)) if form is not None else ""]
+            whole = name in ctx.wrt and every[name] == [(ctx.loss, name)]
+            if whole and result is not None:
+                result = _checked(ctx, slope, name)
+                zero = "" if np.any(result) else path_reason(ctx, (ctx.loss, name), slopes)
+                rules.append(zero)
             steps.append(
                 Step(
-                    "local",
-                    statement.name,
+                    "chain" if whole else "local",
+                    name if whole else statement.name,
                     partial(sym(statement.name), sym(name)),
                     ctx.sides(slope, result),
-                    margin(form.tree, sym(name)) if form is not None else "",
+                    "; ".join(r for r in rules if r),
                     (name,),
                     f"Backward, from {show(ctx.loss)} inwards",
                     value=result,
                 )
             )
     for name in ctx.wrt:
-        steps.extend(_product_steps(ctx, name, every[name] or [], slopes))
+        if every[name] != [(ctx.loss, name)]:
+            steps.extend(_product_steps(ctx, name, every[name] or [], slopes))
     if len(ctx.wrt) > 1:
         steps.append(_work(ctx, slopes))
     return steps
@@ -131,10 +142,10 @@ def _work(ctx: Context, slopes: dict[tuple[str, str], Expr]) -> Step:
                 if len(reads) == 1 and factors[0] is ONE and reads[0] in ones:
                     ones.add(statement.name)
     count = len(ctx.wrt)
-    text = (
-        f"One reverse pass gave all {count} gradients ({_times(reverse)}); forward mode needs "
-        f"{count} passes, one for each input ({_times(forward)}; products by 1 left out)."
-    )
+    gradients = "both gradients" if count == 2 else f"all {count} gradients"
+    text = f"One reverse pass gave {gradients}; forward mode needs {count}, one for each input."
+    if reverse or forward:
+        text += f" Reverse: {_times(reverse)}; forward: {_times(forward)} (products by 1 left out)."
     return Step("remark", "", None, (), text, section="Chain rule")
 
 
@@ -163,28 +174,30 @@ def _product_steps(
             )
             return steps
         symbols = spaced(
-            [
-                slopes[a, b] if is_partial(ctx, a, b) else partial(sym(a), sym(b))
-                for a, b in links
-            ]
+            [slopes[a, b] if is_partial(ctx, a, b) else partial(sym(a), sym(b)) for a, b in links]
         )
         factors = [slopes[link] for link in links]
+        if len(factors) > 2:
+            factors = [f for f in factors if f is not ONE] or [ONE]
         product = multiply(*factors)
         products.append(product)
-        result = None if ctx.values is None else ctx.number(product)
+        result = ctx.number(product)
+        if result is not None and len(found) == 1:
+            result = _checked(ctx, product, name)
         named = len(links) > 1 or (len(found) > 1 and not is_partial(ctx, *links[0]))
         sides = [Side(symbols)] if named else []
         sides.append(Side(spaced(factors)))
         numbers = [] if ctx.values is None else [literal(ctx.number(f)) or ZERO for f in factors]
         if len(found) == 1:
-            sides = _with_simplified(sides, product)
+            sides = _with_simplified(ctx, sides, product)
         if result is not None:
-            shown = spaced(numbers)
+            shown = spaced(numbers, ones=True)
             if len(numbers) > 1:
                 sides.append(Side(shown, "numbers"))
             same = "=" if reproduces(shown, result, ctx.digits) else "≈"
-            sides.append(ctx.result(result, same))
-        rule = _zero_reason(ctx, path, slopes) if result is not None and not result.any() else ""
+            if literal(result) is not sides[-1].expr:
+                sides.append(ctx.result(result, same))
+        rule = path_reason(ctx, path, slopes) if result is not None and not np.any(result) else ""
         if is_partial(ctx, *links[0]):
             form = ctx.forms[ctx.loss]
             rule = rule or (margin(form.tree, sym(links[0][1])) if form is not None else "")
@@ -210,9 +223,9 @@ def _product_steps(
     if len(found) > 1:
         head = Step("remark", name, None, (), f"{_reaches(ctx, name, len(found))}", section=section)
         total = terms_tree(tuple(Term((), (), p) for p in products))
-        smaller = cancelled(total)
+        smaller = _simplified(ctx, total)
         total = smaller if leaf_count(smaller) < leaf_count(total) else total
-        result = ctx.number(total)
+        result = None if ctx.values is None else _checked(ctx, total, name)
         sides_ = [Side(total)] if leaf_count(total) <= SHORT or result is None else []
         if result is not None:
             parts = [literal(ctx.number(p)) or ZERO for p in products]
@@ -242,33 +255,27 @@ def _reaches(ctx: Context, name: str, count: int) -> str:
     )
 
 
-def _with_simplified(sides: list[Side], product: Expr) -> list[Side]:
-    """Add the cancelled form, where it repeats fewer values."""
-    smaller = cancelled(product)
+def _with_simplified(ctx: Context, sides: list[Side], product: Expr) -> list[Side]:
+    """Add the simplified form, where it repeats fewer values."""
+    smaller = _simplified(ctx, product)
     if leaf_count(smaller) < leaf_count(product):
-        return [*sides, Side(smaller)]
+        return [*sides, Side(smaller, rule="common factors cancel")]
     return sides
 
 
-def _zero_reason(ctx: Context, path: Sequence[str], slopes: dict[tuple[str, str], Expr]) -> str:
-    """Why a gradient is 0: a flat function, a dead ReLU, a value that is 0."""
-    for a, b in pairwise(path):
-        result = ctx.number(slopes[a, b])
-        if result is not None and not result.any():
-            form = ctx.forms[a]
-            tree = form.tree if form is not None else sym(a)
-            heads = {n.head for n in postorder(tree)}
-            if heads & FLAT:
-                return (
-                    f"0: {next(iter(heads & FLAT))} is flat (derivative 0 everywhere it exists); "
-                    "networks are trained with σ, tanh or ReLU instead"
-                )
-            if "relu" in heads:
-                return f"0: the ReLU of {show(a)} is off at {show(b)} ≤ 0 (a dead unit here)"
-            if "sigmoid" in heads:
-                return f"0: σ is saturated at {show(a)}"
-            return f"0 because ∂{show(a)}/∂{show(b)} = 0 here"
-    return ""
+def _simplified(ctx: Context, e: Expr) -> Expr:
+    """The normal form of a scalar expression; a very long one is left as it is."""
+    if leaf_count(e) > MAX_CANCELLED:
+        return e
+    found = normalise((Term((), (), e),), ctx.known, ctx.indices)
+    return opened(ctx, terms_tree(found))
+
+
+def _checked(ctx: Context, e: Expr, name: str) -> Any:
+    """The value of ∂L/∂name by its expression, held against the graph's own gradient."""
+    result = ctx.exactly(e, (), ctx.cotangents[name])
+    ctx.extra[f"∂{ctx.top}/∂{sym(name)}"] = result
+    return result
 
 
 def no_path(ctx: Context, name: str) -> Step:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphnn.derivation.index_form import CALLS
+from graphnn.derivation.index_form import CALLS, HIDDEN
 from graphnn.expression.algebra import ZERO
 from graphnn.expression.derivative import walk
 from graphnn.expression.names import show
@@ -43,6 +43,8 @@ def margin(tree: Expr, e: Expr) -> str:
     'power rule, inner derivative −1'
     """
     node = tree
+    if not contains(tree, e):
+        e = _same_value(tree, e)
     while True:
         if node.head == "neg":
             node = node.args[0]
@@ -52,16 +54,16 @@ def margin(tree: Expr, e: Expr) -> str:
                 return "quotient rule"
             inner = node.args[0] if other is node.args[1] else node.args[1]
             if inner is e and other is not None and other.head != "num":
-                return f"linear in {e}"
+                return f"linear in {e if e.head == 'sym' else e.args[0]}"
             if inner is e:
                 return "a constant factor stays"
             node = inner
         else:
             break
     if node.head == "Σ":
-        return margin(node.args[-1], _inside(node, e))
+        return margin(node.args[-1], e)
     if node.head in ("+", "-"):
-        touched = [part for part in node.args if contains(part, e)]
+        touched = [part for part in node.args if _touches(part, e)]
         if len(touched) == 1 and not is_leaf(touched[0]) and touched[0].head != "[]":
             return margin(touched[0], e)
         return "sum rule"
@@ -75,19 +77,26 @@ def margin(tree: Expr, e: Expr) -> str:
     return names.get(node.head, "chain rule")
 
 
-def _inside(total: Expr, e: Expr) -> Expr:
-    """The element of the same value that stands under the sum."""
+def _same_value(tree: Expr, e: Expr) -> Expr:
+    """The element of the same value that a tree reads, at the tree's own (bound) index."""
     wanted = e.args[0] if e.head == "[]" else e
-    same = [n for n in postorder(total.args[-1]) if n.head == "[]" and n.args[0] is wanted]
+    same = [n for n in postorder(tree) if n.head == "[]" and n.args[0] is wanted]
     return same[0] if same else e
 
 
 def _constant_side(node: Expr, e: Expr) -> Expr | None:
     left: Expr = node.args[0]
     right: Expr = node.args[1]
-    if not contains(left, e):
+    if not _touches(left, e):
         return left
-    return right if not contains(right, e) else None
+    return right if not _touches(right, e) else None
+
+
+def _touches(part: Expr, e: Expr) -> bool:
+    """Whether a part reads the element, itself or (for all that is known here) by a hidden value."""
+    return contains(part, e) or any(
+        n.head == "sym" and str(n.args[0]).startswith(HIDDEN) for n in postorder(part)
+    )
 
 
 def _inner(inner: Expr, e: Expr) -> str:

@@ -20,9 +20,12 @@ from graphnn.derivation.index_form import (
 from graphnn.derivation.knowledge import Elimination, Fact, Knowledge, apart, eliminate, leaf_count
 from graphnn.derivation.terms import Term, Terms
 from graphnn.expression.algebra import (
+    ONE,
     ZERO,
     add,
+    join_product,
     multiply,
+    split_product,
     terms,
 )
 from graphnn.expression.sympy_view import simplified
@@ -37,33 +40,49 @@ from graphnn.expression.tree import (
 )
 
 MAX_CANCELLED = 60
-RULES = ("delta", "hidden", "cancel", "fact", "like")
+RULES = ("hidden", "delta", "like", "cancel", "fact")
 
 
 def normalise(
     found: Terms, known: Knowledge, indices: Indices, rules: Sequence[str] = RULES
 ) -> Terms:
-    """Apply the rules until nothing changes; the result does not depend on their order."""
+    """Apply the rules, in the order given, until nothing changes.
+
+    With all five the result does not depend on their order.
+    """
     current = list(found)
     for _ in range(20):
         before = tuple(current)
-        if "hidden" in rules:
-            current = [
-                Term(t.bound, t.deltas, eliminate(t.body, known.eliminations)) for t in current
-            ]
-        if "delta" in rules:
-            current = [t for term in current if (t := eliminate_deltas(term, indices)) is not None]
-        if "like" in rules:
-            current = collect(current)
-        if "cancel" in rules:
-            current = [Term(t.bound, t.deltas, cancelled(t.body)) for t in current]
-            current = [shortened(t, known.shortcuts) for t in current]
-        if "fact" in rules:
-            current = [use_facts(t, known.facts) for t in current]
+        for rule in rules:
+            current = _APPLY[rule](current, known, indices)
         current = [t for t in current if t.body is not ZERO]
         if tuple(current) == before:
             break
     return tuple(current)
+
+
+def _delta(found: list[Term], known: Knowledge, indices: Indices) -> list[Term]:
+    return [t for term in found if (t := eliminate_deltas(term, indices)) is not None]
+
+
+def _hidden(found: list[Term], known: Knowledge, indices: Indices) -> list[Term]:
+    return [Term(t.bound, t.deltas, eliminate(t.body, known.eliminations)) for t in found]
+
+
+def _cancel(found: list[Term], known: Knowledge, indices: Indices) -> list[Term]:
+    plain = (Term(t.bound, t.deltas, cancelled(t.body)) for t in found)
+    return [shortened(t, known.shortcuts) for t in plain]
+
+
+def _fact(found: list[Term], known: Knowledge, indices: Indices) -> list[Term]:
+    return [t for term in found for t in use_facts(term, known.facts)]
+
+
+def _like(found: list[Term], known: Knowledge, indices: Indices) -> list[Term]:
+    return collect(found)
+
+
+_APPLY = {"delta": _delta, "hidden": _hidden, "cancel": _cancel, "fact": _fact, "like": _like}
 
 
 def cancelled(body: Expr) -> Expr:
@@ -155,8 +174,35 @@ def _lookup(e: Expr) -> bool:
     return e.head == "[]"
 
 
-def use_facts(term: Term, facts: Sequence[Fact]) -> Term:
-    """Rule `fact`: the factors under one bound index that are a known sum."""
+def use_facts(term: Term, facts: Sequence[Fact]) -> list[Term]:
+    """Rule `fact`: a known sum, or a sum of several of which some are known where that is shorter."""
+    whole = _known_sum(term, facts)
+    if whole is not None:
+        return [whole]
+    parts = _summands(term) if facts else [term]
+    made = [_known_sum(part, facts) or part for part in parts]
+    if made != parts and terms_size(tuple(collect(made))) < terms_size((term,)):
+        return made
+    return [term]
+
+
+def _summands(term: Term) -> list[Term]:
+    """A term whose body has a sum under a bound index as one term for each summand."""
+    product = split_product(term.body)
+    for k, factor in enumerate(product.factors):
+        if factor.head in ("+", "-") and any(contains(factor, b) for b in term.bound):
+            rest = [product.factors[:k], product.factors[k + 1 :]]
+            outside = join_product(product.coefficient, rest[0])
+            below = join_product(1, [ONE], product.divisors)
+            return [
+                Term(term.bound, term.deltas, multiply(outside, part, *rest[1], below))
+                for part in terms(factor)
+            ]
+    return [term]
+
+
+def _known_sum(term: Term, facts: Sequence[Fact]) -> Term | None:
+    """The term with the factors under one bound index replaced by the sum that they are."""
     for fact in facts:
         if len(fact.bound) != 1:
             continue
@@ -172,7 +218,7 @@ def use_facts(term: Term, facts: Sequence[Fact]) -> Term:
             value = substitute(fact.value, matched)
             rest = tuple(x for x in term.bound if x is not b)
             return Term(rest, term.deltas, multiply(outside, value))
-    return term
+    return None
 
 
 def _unify(pattern: Expr, e: Expr, free: set[Expr]) -> dict[Expr, Expr] | None:

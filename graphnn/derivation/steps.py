@@ -12,8 +12,8 @@ remark      a sentence: a convention, a reason for a zero, what the program comp
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from graphnn.expression.tree import Expr
 
@@ -59,40 +59,29 @@ class Step:
     label: str = ""
 
 
-@dataclass(frozen=True)
-class Derivation:
-    """The steps from a loss to its gradients, with their numbers where values were given.
+class Derived(Protocol):
+    """What a printer reads of a derivation (graphnn.derivation.result)."""
 
-    `values` and `gradients` hold full-precision arrays by name (None without values);
-    `expressions` the final expression of each gradient.
-    """
+    @property
+    def loss(self) -> str:
+        """What is differentiated."""
 
-    loss: str
-    wrt: tuple[str, ...]
-    steps: tuple[Step, ...]
-    values: dict[str, Any] | None
-    gradients: dict[str, Any] | None
-    expressions: dict[str, Expr] = field(default_factory=dict)
-    digits: int = 3
-    mode: str = "reverse"
+    @property
+    def wrt(self) -> tuple[str, ...]:
+        """By what."""
 
-    def text(self, ascii: bool = False) -> str:  # noqa: A002
-        """The derivation as aligned Unicode (or ASCII) text."""
-        from graphnn.derivation.text import to_text
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The lines, in order."""
 
-        return to_text(self, ascii)
+    @property
+    def values(self) -> dict[str, Any] | None:
+        """Every value by name, in full precision."""
 
-    def latex(self, document: bool = False) -> str:
-        """The derivation as LaTeX `align` environments, or a whole `article`."""
-        from graphnn.derivation.latex import to_latex_document
+    @property
+    def gradients(self) -> dict[str, Any] | None:
+        """Every gradient by name, in full precision."""
 
-        return to_latex_document(self, document)
-
-    def json(self) -> str:
-        """The derivation as JSON, by the schema of the command line."""
-        from graphnn.derivation.json import to_json
-
-        return to_json(self)
-
-    def __str__(self) -> str:
-        return self.text()
+    @property
+    def digits(self) -> int:
+        """Significant digits to print."""

@@ -25,10 +25,10 @@ from graphnn.derivation.index_form import (
     instantiate_tree,
 )
 from graphnn.errors import GraphError
+from graphnn.expression.agreement import equal_at_points
 from graphnn.expression.algebra import ONE, ZERO, add, divide, multiply, negate, power, where
 from graphnn.expression.derivative import outer_derivative, rule
 from graphnn.expression.functions import FUNCTIONS
-from graphnn.expression.agreement import equal_at_points
 from graphnn.expression.tree import (
     Expr,
     apply,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphnn.derivation.steps import Derivation, Side, Step
+from graphnn.derivation.steps import Derived, Side, Step
 from graphnn.expression.ascii import spell
 from graphnn.expression.unicode import to_unicode
 
@@ -10,7 +10,7 @@ MARGIN = 4
 WIDE = 100
 
 
-def to_text(derivation: Derivation, ascii: bool = False) -> str:  # noqa: A002
+def to_text(derivation: Derived, ascii: bool = False) -> str:  # noqa: A002
     """The derivation as a person would write it out; `ascii` spells every sign."""
     blocks: list[str] = []
     section = ""

@@ -95,10 +95,11 @@ def value(
     if math.prod(known.values()) > MAX_POINTS:
         raise IndexError(f"{math.prod(known.values())} points are too many to check")
     results: dict[Expr, Array] = {}
-    for node in postorder(e):
-        if node.head == "sym" and node not in axes.place and str(node.args[0]) not in env:
-            continue
-        results[node] = _node_value(node, results, env, axes)
+    with np.errstate(all="ignore"):
+        for node in postorder(e):
+            if node.head == "sym" and node not in axes.place and str(node.args[0]) not in env:
+                continue
+            results[node] = _node_value(node, results, env, axes)
     found = results[e]
     if not free:
         return (

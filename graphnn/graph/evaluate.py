@@ -89,6 +89,7 @@ def _constant(node: Node) -> Values:
 
 _STRUCTURES: dict[str, Callable[[Node, list[Any], Mapping[str, int]], Any]] = {
     "constant": lambda node, _, __: _constant(node),
+    "hold": lambda node, x, sizes: x[0],
     "reshape": lambda node, x, sizes: x[0].reshape([bind(s, sizes) for s in node.shape]),
     "concat": lambda node, x, _: np.concatenate(x, axis=node.attribute("axis")),
     "split": lambda node, x, sizes: np.split(

@@ -198,6 +198,7 @@ def _split_back(node: Node, place: int, upstream: Node) -> Node:
     return upstream
 
 
+# no entry for hold: nothing is sent back
 _STRUCTURES: dict[str, Callable[[Node, int, Node], Node]] = {
     "reshape": _reshape_back,
     "concat": _concat_back,
@@ -231,7 +232,7 @@ def push_forward(outputs: Sequence[Node], tangents: dict[Node, Node]) -> dict[No
             rule = jvp(node.op, reads)
             if rule is not None:
                 known[node] = _apply_rule(rule, node, None, known)
-        else:
+        elif node.op != "hold":
             operands = tuple(known[o] if o in known else zeros(o) for o in node.operands)
             known[node] = make(node.op, operands, node.shape, node.dtype, **dict(node.attributes))
     return {node: known[node] if node in known else zeros(node) for node in outputs}

@@ -4,6 +4,7 @@ An op is a `Formula`, or the name of one of the few structures that are not form
 
     input parameter constant      leaves; the name, or the value, is an attribute
     reshape concat split item     split has several outputs, item projects one of them
+    hold                          its operand, as a constant: no derivative passes
 
 Names, scopes, source lines and statements are tables beside the nodes (graphnn.graph.graph).
 Nothing here recurses: a chain of twenty thousand nodes is copied and pickled as a list of rows.
@@ -24,7 +25,7 @@ from graphnn.calculus.formula import Formula, Shape
 from graphnn.expression.tree import Number
 
 LEAVES = frozenset({"input", "parameter", "constant"})
-STRUCTURES = LEAVES | {"reshape", "concat", "split", "item"}
+STRUCTURES = LEAVES | {"reshape", "concat", "split", "item", "hold"}
 FLOATS = ("float32", "float64")
 DTYPES = (*FLOATS, "int64", "bool")
 

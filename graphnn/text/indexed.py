@@ -14,15 +14,11 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from graphnn.calculus.definition import Definition
-from graphnn.calculus.tables import definition, lines
 from graphnn.errors import GraphError
 from graphnn.expression.functions import FUNCTIONS as ELEMENTARY
 from graphnn.expression.tree import (
-    COMPARISONS,
     Expr,
     apply,
-    children,
-    fold,
     is_leaf,
     num,
     postorder,
@@ -33,13 +29,21 @@ from graphnn.expression.tree import (
 from graphnn.expression.unicode import to_unicode
 from graphnn.graph.apply import apply as apply_definition
 from graphnn.graph.handle import Handle, Written
-from graphnn.text.functions import FUNCTIONS
-from graphnn.text.tensors import Place, build, check_size, literal
+from graphnn.text.elements import (
+    SIGNS_ON_ELEMENTS,
+    expanded,
+    explicit,
+    free_names,
+    index_names,
+    is_elementwise,
+    scalar_parts,
+)
+from graphnn.text.numbers import literal
+from graphnn.text.tensors import Place, build, check_size
 
 MAX_NESTED = 12
 SIGNS = {"=": "set", "+=": "sum", "max=": "max", "argmax=": "argmax"}
 _SHOWN = {"set": "=", "sum": "+=", "max": "max=", "argmax": "argmax="}
-_SCALAR = COMPARISONS | {"+", "-", "*", "/", "^", "neg", "and", "δ", "where"}
 
 
 @dataclass
@@ -61,7 +65,7 @@ class Indexed:
 
     def free(self, tree: Expr) -> tuple[str, ...]:
         """The index names that a tree reads and does not bind, in order of appearance."""
-        return _free(tree, self.indices)
+        return free_names(tree, self.indices)
 
     def sum(self, tree: Expr) -> Handle:
         """The formula of a closed `Σ_i …` or `max_{i} …` inside an ordinary expression."""
@@ -92,7 +96,7 @@ class Indexed:
         bounds = tuple(
             (axis, self._bound(extent, operands))
             for axis, extent in self.bounds
-            if axis in read or axis in _free(apply("vector", *write), self.indices)
+            if axis in read or axis in free_names(apply("vector", *write), self.indices)
         )
         stated = {axis for axis, _ in bounds}
         left = to_unicode(apply("[]", sym(name), *write)) if write else name
@@ -119,7 +123,7 @@ class Indexed:
     def elements(self, body: Expr, operands: dict[str, Handle]) -> Expr:
         """The body over elements of named operands; each operand is entered into `operands`."""
         made: dict[Expr, Expr] = {}
-        for node in _scalar_parts(body):
+        for node in scalar_parts(body):
             made[node] = self._scalar(node, made, operands)
         return made[body]
 
@@ -143,10 +147,10 @@ class Indexed:
                 name = self._operand(self.bound(node, output), operands)
                 return apply("[]", sym(name), *map(sym, output)) if output else sym(name)
             case head if is_elementwise(node):
-                if head in _SCALAR or head in ELEMENTARY:
+                if head in SIGNS_ON_ELEMENTS or head in ELEMENTARY:
                     return apply(head, *(made[part] for part in node.args))
                 self.as_typed = False
-                return _expanded(node, made)
+                return expanded(node, made)
         loose = self.free(node)
         if loose:
             raise Place(
@@ -222,15 +226,17 @@ class Indexed:
         """The handle of `name[index] sign tree`."""
         self.target = tuple(part.args[0] for part in index if part.head == "sym")
         reduce = SIGNS[sign]
-        loose = [i for i in self.free(explicit(tree, self.target)) if i not in _names(index)]
+        loose = [i for i in self.free(explicit(tree, self.target)) if i not in index_names(index)]
         if reduce == "set" and loose:
             raise Place(_unbound(loose[0]), tree)
         if reduce in ("sum", "max") and loose:
             tree = apply("Σ" if reduce == "sum" else "Max", *map(sym, loose), tree)
-        if reduce == "argmax" or (reduce != "set" and not loose and _names(index) != self.target):
+        if reduce == "argmax" or (
+            reduce != "set" and not loose and index_names(index) != self.target
+        ):
             made = self.formula(tree, index, reduce, tree, name)
         elif tree.head in ("Σ", "Max"):
-            bound = explicit(tree, _names(index))
+            bound = explicit(tree, index_names(index))
             kind = "sum" if bound.head == "Σ" else "max"
             made = self.formula(bound.args[-1], index, kind, tree, name)
         elif self._is_plain(tree):
@@ -252,7 +258,7 @@ class Indexed:
         """Whether a tree is one formula as it stands: no sums, no function that is an op."""
         return all(
             is_leaf(part)
-            or part.head in ("[]", *_SCALAR)
+            or part.head in ("[]", *SIGNS_ON_ELEMENTS)
             or (part.head in ELEMENTARY and is_elementwise(part))
             for part in postorder(tree)
         )
@@ -261,7 +267,7 @@ class Indexed:
         """Ordinary ops around the sums, where every read lines up with the target; else None."""
         values = dict(self.values)
         replaced: dict[Expr, Expr] = {}
-        for node in _scalar_parts(tree):
+        for node in scalar_parts(tree):
             if node.head == "[]":
                 if not self._is_suffix(node.args[1:]):
                     return None
@@ -286,78 +292,11 @@ class Indexed:
         return not names or names == self.target[-len(names) :]
 
 
-def _names(index: Iterable[Expr]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for part in index for name in symbols(part)))
-
-
 def _unbound(name: str) -> GraphError:
     return GraphError(
         f"index {name} is read and not written: sum over it with += or Σ_{name}, "
         "or write it on the left"
     )
-
-
-def is_elementwise(node: Expr) -> bool:
-    """Whether a function or sign takes elements to an element; `max(x)` alone reduces."""
-    if node.head in ("max", "min"):
-        return len([part for part in node.args if part.head != "="]) == 2
-    row = FUNCTIONS.get(node.head)
-    by_element = row is not None and row.elementwise
-    return bool(by_element or node.head in ELEMENTARY or node.head in _SCALAR)
-
-
-def _scalar_parts(tree: Expr) -> Iterator[Expr]:
-    """The parts of an element expression, operands first; reads, sums and tensors stay whole."""
-    done: set[Expr] = set()
-    stack = [(tree, False)]
-    while stack:
-        node, expanded = stack.pop()
-        if node in done:
-            continue
-        inside = node.head != "δ" and is_elementwise(node)
-        below = tuple(p for p in children(node) if p.head != "=") if inside else ()
-        if expanded or not below:
-            done.add(node)
-            yield node
-        else:
-            stack.append((node, True))
-            stack.extend((part, False) for part in reversed(below) if part not in done)
-
-
-def explicit(tree: Expr, outer: Iterable[str]) -> Expr:
-    """`Σ_{i+u=p} body` with its conditions inside the body: a sum over i and u of guarded terms.
-
-    >>> from graphnn.expression.reader import read_scalar
-    >>> explicit(read_scalar("Σ_{i+u=p} a[i]"), ["p"])
-    Σ(i, u, where(==(+(i, u), p), [](a, i), 0))
-    """
-    if tree.head not in ("Σ", "Max") or all(part.head == "sym" for part in tree.args[:-1]):
-        return tree
-    *bounds, body = tree.args
-    known = set(outer)
-    names: dict[str, None] = {}
-    condition: Expr | None = None
-    for part in bounds:
-        names.update((name, None) for name in symbols(part) if name not in known)
-        if part.head != "sym":
-            condition = part if condition is None else apply("and", condition, part)
-    if condition is not None:
-        body = apply("where", condition, body, num(0))
-    return apply(tree.head, *map(sym, names), body)
-
-
-def _free(tree: Expr, indices: frozenset[str]) -> tuple[str, ...]:
-    def visit(node: Expr, parts: list[tuple[str, ...]]) -> tuple[str, ...]:
-        if node.head == "sym":
-            return (node.args[0],) if node.args[0] in indices else ()
-        bound = (
-            {part.args[0] for part in node.args[:-1] if part.head == "sym"}
-            if node.head in ("Σ", "Max")
-            else set()
-        )
-        return tuple(dict.fromkeys(n for part in parts for n in part if n not in bound))
-
-    return fold(tree, visit)
 
 
 def _axes_read(body: Expr, operands: Mapping[str, Handle], indices: frozenset[str]) -> set[str]:
@@ -379,7 +318,7 @@ def _check_axes(
     operands: Mapping[str, Handle],
     at: Expr,
 ) -> None:
-    written = [name for name in _names(write) if name in indices]
+    written = [name for name in index_names(write) if name in indices]
     missing = [name for name in written if name not in known]
     if missing:
         raise Place(
@@ -392,26 +331,3 @@ def _check_axes(
     plain = [part.args[0] for part in write if part.head == "sym"]
     if reduce == "set" and len(set(plain)) != len(plain):
         raise Place(GraphError("the left side writes along a diagonal; write += for that"), at)
-
-
-def _expanded(node: Expr, made: Mapping[Expr, Expr]) -> Expr:
-    """An element-wise op's own formula with the arguments put in: σ(x) is 1/(1 + e^−x)."""
-    name = node.head
-    if name not in lines():
-        raise Place(GraphError(f"{name} cannot stand inside an index formula"), node)
-    row = definition(name)
-    arguments = [part for part in node.args if part.head != "="]
-    given: dict[str, Expr] = {
-        part.args[0].args[0]: part.args[1] for part in node.args if part.head == "="
-    }
-    known: dict[Expr, Expr] = {
-        sym(key): given.get(key, default) for key, default in row.parameters if default is not None
-    }
-    for key, part in zip(row.operands, arguments, strict=True):
-        known[sym(key)] = made[part]
-    return substitute(row.body, known)
-
-
-def has_sum(tree: Expr) -> bool:
-    """Whether a tree holds a Σ or a bound max."""
-    return any(part.head in ("Σ", "Max") for part in postorder(tree))

@@ -20,8 +20,9 @@ from graphnn.graph.handle import name as give_name
 from graphnn.graph.leaves import input as make_input
 from graphnn.graph.leaves import parameter as make_parameter
 from graphnn.graph.node import DTYPES
+from graphnn.text.elements import has_sum
 from graphnn.text.functions import function
-from graphnn.text.indexed import Indexed, has_sum
+from graphnn.text.indexed import Indexed
 from graphnn.text.lines import Names
 from graphnn.text.places import Pointer
 from graphnn.text.resolve import Defect, resolve

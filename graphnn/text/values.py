@@ -22,8 +22,8 @@ from graphnn.errors import GraphError, TextError
 from graphnn.expression.names import PATTERN, canonical, show
 from graphnn.expression.reader import read
 from graphnn.expression.tree import Expr, Number, children, postorder
+from graphnn.text.numbers import arithmetic
 from graphnn.text.resolve import CONSTANTS
-from graphnn.text.tensors import arithmetic
 
 Value = Any
 """A number (int, Fraction, float), a nested list of them, or an array from a file."""

@@ -26,7 +26,7 @@ OWN_OPS = ("conv",)
 """Ops that a test defines: the text language does not know them, so their calls are not read."""
 
 
-def close(a, b, tolerance=CLOSE):
+def close(a, b, tolerance=CLOSE, floor=1e-18):
     """Norm-wise: |a − b| ≤ tolerance · max|b|, where both are finite; else equal."""
     a, b = (np.asarray(x, dtype=np.float64) for x in (a, b))
     if a.size != b.size:
@@ -36,7 +36,7 @@ def close(a, b, tolerance=CLOSE):
     if not np.array_equal(a[~finite], b[~finite], equal_nan=True):
         return False
     scale = max(float(np.max(np.abs(b[finite]), initial=0)), 1e-300)
-    return bool(np.all(np.abs(a[finite] - b[finite]) <= tolerance * scale + 1e-18))
+    return bool(np.all(np.abs(a[finite] - b[finite]) <= tolerance * scale + floor))
 
 
 def environment(made):
@@ -105,7 +105,7 @@ def cotangent_given(made, env, cotangent):
         env[f"{made.loss}_bar"] = np.asarray(cotangent, dtype=np.float64)
 
 
-def judge(made, cotangent=None):
+def judge(made, cotangent=None, floor=1e-18):
     """Raise AssertionError for the first equality that does not hold; else what was compared."""
     env = environment(made)
     cotangent_given(made, env, cotangent)
@@ -131,14 +131,14 @@ def judge(made, cotangent=None):
                 continue  # δ := ∂L/∂z is what defines it
             else:
                 found = value(side.expr, env, free if side.kind == "symbols" else [], sizes)
-            assert close(found, result), f"{where}\n  {found} is not {result}"
+            assert close(found, result, floor=floor), f"{where}\n  {found} is not {result}"
             compared[side.kind] += 1
             if side.kind == "symbols":
                 names = {str(n.args[0]) for n in postorder(side.expr) if n.head == "sym"}
                 compared["with names"] += bool(names)
         _judge_relation(step, result, made.digits, compared)
     one_text(made, env)
-    compared["read back"] = read_back(made, env)
+    compared["read back"] = read_back(made, env, floor)
     return compared
 
 
@@ -215,7 +215,7 @@ def one_text(made, env):
             assert seen.setdefault(name, text) == text, f"{name} is {seen[name]} and {text}"
 
 
-def read_back(made, env):
+def read_back(made, env, floor):
     """Read every printed line by the text language; evaluate its sides at the printed digits."""
     names = {name: np.shape(v) for name, v in made.values.items()}
     names |= {n: np.shape(v) for n, v in env.items() if not n.startswith("∂")}
@@ -240,9 +240,9 @@ def read_back(made, env):
                 continue  # judged by `statement_value`; a definition
             found = value(tree, env, free if side.kind == "symbols" else [], sizes)
             if side.kind == "symbols":
-                assert close(found, result), f"{line}\n  read: {tree} = {found}"
+                assert close(found, result, floor=floor), f"{line}\n  read: {tree} = {found}"
             elif side.kind == "value":
-                assert close(found, result, 10.0 ** (1 - made.digits)), f"{line}\n  read {tree}"
+                assert close(found, result, 10.0 ** (1 - made.digits), floor), f"{line}\n  read {tree}"
             count += 1
     return count
 

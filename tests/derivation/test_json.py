@@ -69,7 +69,7 @@ def test_full_precision_and_whole_numbers():
     a = 1 / (1 + math.exp(-2 / 3))
     assert made["values"]["z"] == 2 / 3
     assert made["gradients"]["w"] == pytest.approx(-(1 - a) * a * (1 - a) * 2, rel=1e-15)
-    assert [s["numbers"] for s in made["steps"] if s["statement"] == "z"][0] == 2 / 3
+    assert next(s["numbers"] for s in made["steps"] if s["statement"] == "z") == 2 / 3
 
 
 def test_arrays_are_nested_lists_large_ones_too():

@@ -177,7 +177,9 @@ def test_random_networks_compile_and_fit(tmp_path_factory):
 
 def test_one_neuron_line_by_line():
     made = case("z = w*x + b; a = sigmoid(z); L = (y-a)^2/2", ONE, wrt="w")
-    assert made.latex() == r"""\subsection*{\boldmath Forward}
+    assert (
+        made.latex()
+        == r"""\subsection*{\boldmath Forward}
 \begin{alignat*}{5}
 & z && = w \cdot x + b && \; = 0.5 \cdot 2 + 0 && \; = 1 \\
 & a && = \sigma(z) && \; = \sigma(1) && \; = 0.731 \\
@@ -194,11 +196,12 @@ def test_one_neuron_line_by_line():
 \subsection*{\boldmath Chain rule}
 \begin{alignat*}{3}
 & \frac{\partial L}{\partial w} && = \frac{\partial L}{\partial a} \cdot \frac{\partial a}{\partial z} \cdot \frac{\partial z}{\partial w} \\*
-&  && = -(y - a) \cdot a\,(1 - a) \cdot x \\*
-&  && = -0.269 \cdot 0.197 \cdot 2 \\*
-&  && = -0.106
+& && = -(y - a) \cdot a\,(1 - a) \cdot x \\*
+& && = -0.269 \cdot 0.197 \cdot 2 \\*
+& && = -0.106
 \end{alignat*}
-"""  # noqa: E501
+"""
+    )
 
 
 def test_a_fragment_is_the_middle_of_the_document():
@@ -221,13 +224,13 @@ def test_definitions_and_shapes():
     [
         ("linear in a", "linear in $a$"),
         ("a constant factor stays", "a constant factor stays"),
-        ("x_1 & 50% of $3 #{}~^\\", r"$x_{1}$ \& 50\% of \$3 \#\{\}\textasciitilde{}"
-         r"\textasciicircum{}\textbackslash{}"),
+        ("x_1 & 50% of $3 #{}", r"$x_{1}$ \& 50\% of \$3 \#\{\}"),
+        ("~^" + chr(92), r"\textasciitilde{}\textasciicircum{}\textbackslash{}"),
         ("σ′ = σ(1 − σ)", r"$\sigma'$ = $\sigma$(1 $-$ $\sigma$)"),
-        ("assumes Σ_i y[j, i] = 1", r"assumes $\sum_{i}$ $y_{j,\,i}$ = 1"),
-        ("δ_{i,j} and δ_ij", r"$\delta_{i,\,j}$ and $\delta_{i j}$"),
+        ("assumes Σ_i y[j, i] = 1", r"assumes $\sum_{i}y_{j,i}$ = 1"),
+        ("δ_{i,j} and δ_ij", r"$\delta_{i,j}$ and $\delta_{ij}$"),
         ("norm 5.18e−4", r"norm $5.18 \times 10^{-4}$"),
-        ("中\x07文", "? ?"),
+        ("中\x07文", "???"),
     ],
 )  # fmt: skip
 def test_prose(text, made):

@@ -1,0 +1,45 @@
+"""A derivation: its steps, its numbers, and the texts it can be printed as."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphnn.derivation.json import to_json
+from graphnn.derivation.latex import to_latex_document
+from graphnn.derivation.steps import Step
+from graphnn.derivation.text import to_text
+from graphnn.expression.tree import Expr
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """The steps from a loss to its gradients, with their numbers where values were given.
+
+    `values` and `gradients` hold full-precision arrays by name (None without values);
+    `expressions` the final expression of each gradient.
+    """
+
+    loss: str
+    wrt: tuple[str, ...]
+    steps: tuple[Step, ...]
+    values: dict[str, Any] | None
+    gradients: dict[str, Any] | None
+    expressions: dict[str, Expr] = field(default_factory=dict)
+    digits: int = 3
+    mode: str = "reverse"
+
+    def text(self, ascii: bool = False) -> str:  # noqa: A002
+        """The derivation as aligned Unicode (or ASCII) text."""
+        return to_text(self, ascii)
+
+    def latex(self, document: bool = False) -> str:
+        """The derivation as LaTeX `align` environments, or a whole `article`."""
+        return to_latex_document(self, document)
+
+    def json(self) -> str:
+        """The derivation as JSON, by the schema of the command line."""
+        return to_json(self)
+
+    def __str__(self) -> str:
+        return self.text()

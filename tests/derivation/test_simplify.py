@@ -1,0 +1,310 @@
+"""The five rules: a − y and p − y come out, by derivation and not by hand; they are confluent.
+
+The networks differ in names, spelling, scale, batch; what the rules know is only what statements
+say. A gradient that is not a difference does not become one.
+"""
+
+import ast
+import inspect
+import random
+
+import numpy as np
+import pytest
+
+import graphnn as gnn
+from graphnn.calculus import tables
+from graphnn.derivation import cotangents, index_lines, knowledge, simplify
+from graphnn.derivation import paths as paths_module
+from graphnn.derivation.index_form import CALLS
+from graphnn.derivation.steps import Derivation
+from graphnn.derivation.values import value
+from graphnn.derivation.written import lettered, terms_tree
+from graphnn.expression.functions import FUNCTIONS
+from graphnn.expression.tree import fold
+from tests.derivation.equalities import close, judge, rules
+
+VECTOR = {"z": (3,), "y": (3,), "s": (3,), "t": (3,)}
+BATCH = {"z": ("B", 3), "y": ("B", 3)}
+FIVE = {"z": (5, 3), "y": (5, 3)}
+BCE = "−(y·log(a) + (1 − y)·log(1 − a))"
+ELEMENTWISE_BCE = "−(y ⊙ log(a) + (1 − y) ⊙ log(1 − a))"
+SUM = ("sum(y)=1",)
+
+
+def derived(text, wrt="z", shapes=None, assume=(), at=None, **options) -> Derivation:
+    leaves = text.replace("(", " ").replace(")", " ")
+    used = {n: s for n, s in (shapes or {}).items() if n in leaves}
+    return gnn.derive(gnn.parse(text, shapes=used).graph, wrt, at, assume=assume, **options)
+
+
+def last(made, wrt="z"):
+    """The shortest form of a gradient: its last symbolic side."""
+    return str(made.expressions[wrt])
+
+
+@pytest.mark.parametrize(
+    ("text", "wrt", "expected"),
+    [
+        (f"a = sigmoid(z); L = {BCE}", "z", "a − y"),
+        ("q = sigmoid(s); J = −(t·log(q) + (1 − t)·log(1 − q))", "s", "q − t"),
+        (f"a = 1/(1 + exp(−z)); L = {BCE}", "z", "a − y"),
+        (f"e = exp(−z); a = 1/(1 + e); L = {BCE}", "z", "a − y"),
+        (f"z = w·x + b; a = σ(z); L = {BCE}", "z", "a − y"),
+        (f"a = σ(z); L = 3*({BCE})", "z", "3·(a − y)"),
+        (f"a = σ(z); L = ({BCE})/7", "z", "(a − y)/7"),
+        ("a = tanh(z); L = −½(1 + y)·log((1 + a)/2) − ½(1 − y)·log((1 − a)/2)", "z", "a − y"),
+        ("m = exp(z); L = m − y·log(m)", "z", "m − y"),
+        ("a = z; L = (y − a)²/2", "z", "−(y − z)"),
+    ],
+)
+def test_a_scalar_output_that_fits_its_loss_gives_a_difference(text, wrt, expected):
+    made = derived(text, wrt)
+    assert last(made, wrt) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"a = tanh(z); L = {BCE}",
+        "a = σ(z); L = −(y·log(a) − (1 − y)·log(1 − a))",
+        "a = σ(z); L = y·log(a) + (1 − y)·log(1 − a) + a",
+        "a = σ(z); L = −½(1 + y)·log((1 + a)/2) − ½(1 − y)·log((1 − a)/2)",
+        "m = exp(z); L = m + y·log(m)",
+        "a = σ(z); L = (y − a)²/2",
+    ],
+)
+def test_an_output_that_does_not_fit_its_loss_gives_no_difference(text):
+    made = derived(text, at={"z": 0.3, "y": 0.25})
+    assert last(made) not in ("a − y", "m − y", "−(y − a)")
+    judge(made)
+
+
+def test_a_flipped_sign_gives_the_negative():
+    assert last(derived("a = σ(z); L = y·log(a) + (1 − y)·log(1 − a)")) in ("y − a", "−(a − y)")
+
+
+@pytest.mark.parametrize(
+    ("text", "shapes", "assume", "wrt", "expected"),
+    [
+        ("p = softmax(z); L = −sum(y ⊙ log(p))", VECTOR, SUM, "z", "p[i] − y[i]"),
+        ("q = softmax(s); J = −sum(t ⊙ log(q))", VECTOR, ("sum(t)=1",), "s", "q[i] − t[i]"),
+        ("p = exp(z)/sum(exp(z)); L = −sum(y ⊙ log(p))", VECTOR, SUM, "z", "p[i] − y[i]"),
+        ("e = exp(z); p = e/sum(e); L = −sum(y ⊙ log(p))", VECTOR, SUM, "z", "p[i] − y[i]"),
+        ("e = exp(z); n = sum(e); p = e/n; L = −sum(y ⊙ log(p))", VECTOR, SUM, "z", "p − y"),
+        (
+            "p = exp(z − max(z))/sum(exp(z − max(z))); L = −sum(y ⊙ log(p))",
+            VECTOR,
+            SUM,
+            "z",
+            "p[i] − y[i]",
+        ),
+        ("p = softmax(z); L = −4*sum(y ⊙ log(p))", VECTOR, SUM, "z", "4·(p[i] − y[i])"),
+        (
+            "p = softmax(z); L = mean(−sum(y ⊙ log(p), axis=1))",
+            BATCH,
+            ("sum(y, axis=1)=1",),
+            "z",
+            "(p[b, i] − y[b, i])/B",
+        ),
+        (
+            "p = softmax(z); L = mean(−sum(y ⊙ log(p), axis=1))",
+            FIVE,
+            ("sum(y, axis=1)=1",),
+            "z",
+            "(p[i, j] − y[i, j])/5",
+        ),
+        (f"a = σ(z); L = sum({ELEMENTWISE_BCE})", VECTOR, (), "z", "a − y"),
+        (f"a = σ(z); L = mean({ELEMENTWISE_BCE})", VECTOR, (), "z", "(a − y)/3"),
+        (f"a = σ(z); L = mean({ELEMENTWISE_BCE})", {"z": ("B",), "y": ("B",)}, (), "z", "(a − y)/B"),
+        (
+            "m = exp(z); L = sum(m − y ⊙ log(m))",
+            VECTOR,
+            (),
+            "z",
+            "m − y",
+        ),
+    ],
+)
+def test_a_tensor_output_that_fits_its_loss_gives_a_difference(
+    text, shapes, assume, wrt, expected
+):
+    made = derived(text, wrt, shapes, assume)
+    assert last(made, wrt) == expected
+    said = " ".join(rule for found in rules(made).values() for rule in found)
+    assert all(f"assumes Σ_i {a[4]}[" in said or f"assumes Σ_i {a[4]}[j, i]" in said for a in assume)
+
+
+@pytest.mark.parametrize(
+    ("text", "shapes"),
+    [
+        ("p = softmax(z); L = −sum(y ⊙ log(p))", VECTOR),
+        ("p = softmax(z); L = mean(−sum(y ⊙ log(p), axis=1))", FIVE),
+        ("e = exp(z); n = sum(e); p = e/n; L = −sum(y ⊙ log(p))", VECTOR),
+    ],
+)
+def test_without_the_assumption_it_stops_one_line_earlier_and_says_why(text, shapes):
+    assume = ("sum(y, axis=1)=1",) if shapes is FIVE else SUM
+    whole, short = derived(text, shapes=shapes, assume=assume), derived(text, shapes=shapes)
+
+    def sides(made):
+        step = next(s for s in made.steps if s.statement == "z" and s.kind in ("chain", "simplify"))
+        return len(step.sides)
+
+    assert sides(short) == sides(whole) - 1
+    assert last(short) not in ("p − y", "p[i] − y[i]")
+    said = " ".join(rule for found in rules(short).values() for rule in found)
+    assert "= 1 is assumed" in said and "sum(y" in said
+
+
+@pytest.mark.parametrize("shift", ["", " − max(z)"])
+def test_the_shortened_gradient_is_right_in_numbers(shift):
+    at = {"z": [1, 2, 0.5], "y": [0.25, 0.5, 0.25]}
+    text = f"p = exp(z{shift})/sum(exp(z{shift})); L = −sum(y ⊙ log(p))"
+    made = derived(text, shapes=VECTOR, assume=SUM, at=at)
+    judge(made)
+    p = np.exp(at["z"]) / np.sum(np.exp(at["z"]))
+    assert close(made.gradients["z"], p - at["y"])
+
+
+# The rules themselves.
+
+NETWORKS = [
+    ("p = softmax(z); L = −sum(y ⊙ log(p))", VECTOR, SUM),
+    ("p = exp(z)/sum(exp(z)); L = −sum(y ⊙ log(p))", VECTOR, SUM),
+    ("p = exp(z − max(z))/sum(exp(z − max(z))); L = −sum(y ⊙ log(p))", VECTOR, SUM),
+    ("p = softmax(z); L = mean(−sum(y ⊙ log(p), axis=1))", FIVE, ("sum(y, axis=1)=1",)),
+    ("p = softmax(z); L = mean(−sum(y ⊙ log(p), axis=1))", FIVE, ()),
+    ("e = exp(z); n = sum(e); p = e/n; L = −sum(y ⊙ log(p))", VECTOR, SUM),
+    (f"a = σ(z); L = mean({ELEMENTWISE_BCE})", VECTOR, ()),
+    ("h = z − mean(z); v = mean(h ⊙ h); p = h/sqrt(v + 1/100); L = sum(p ⊙ y)", VECTOR, ()),
+]
+
+
+def numbers(shapes):
+    generator = np.random.default_rng(3)
+    z = generator.normal(size=shapes["z"])
+    y = generator.uniform(0.1, 1, size=shapes["y"])
+    return {"z": z, "y": y / y.sum(axis=-1, keepdims=True)}
+
+
+def recorded(monkeypatch, network, at):
+    """What `normalise` is asked while a network is derived, and the context of the derivation."""
+    asked, contexts = [], []
+    right = simplify.normalise
+
+    def recording(found, known, indices, chosen=simplify.RULES):
+        asked.append((found, known, indices))
+        return right(found, known, indices, chosen)
+
+    for module in (cotangents, index_lines, paths_module):
+        monkeypatch.setattr(module, "normalise", recording)
+    made_step = cotangents._cotangent_steps
+
+    def remembering(ctx, *rest):
+        contexts[:] = [ctx]
+        return made_step(ctx, *rest)
+
+    monkeypatch.setattr(cotangents, "_cotangent_steps", remembering)
+    text, shapes, assume = network
+    derived(text, shapes=shapes, assume=assume, at=at)
+    assert asked and contexts
+    return asked, contexts[0]
+
+
+def normal_form(found, indices):
+    return frozenset(
+        (len(t.bound), len(t.deltas), str(lettered([t.body], indices, [])[0])) for t in found
+    )
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda n: n[0][:24])
+def test_forty_orders_of_the_rules_give_one_normal_form(network, monkeypatch):
+    asked, _ = recorded(monkeypatch, network, None)
+    generator = random.Random(7)
+    orders = [generator.sample(simplify.RULES, len(simplify.RULES)) for _ in range(40)]
+    assert len({tuple(order) for order in orders}) > 30
+    for found, known, indices in asked:
+        forms = {
+            normal_form(simplify.normalise(found, known, indices, order), indices)
+            for order in orders
+        }
+        assert len(forms) == 1
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda n: n[0][:24])
+def test_rules_are_idempotent(network, monkeypatch):
+    asked, _ = recorded(monkeypatch, network, None)
+    for found, known, indices in asked:
+        once = simplify.normalise(found, known, indices)
+        assert simplify.normalise(once, known, indices) == once
+
+
+@pytest.mark.parametrize("off", simplify.RULES)
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda n: n[0][:24])
+def test_without_one_rule_the_result_is_right_and_no_shorter(network, off, monkeypatch):
+    at = numbers(network[1])
+    asked, ctx = recorded(monkeypatch, network, at)
+    free = [i for i in ctx.index("z") if i.head == "sym"]
+    extents = {s: n for s, n in ctx.indices.extents.items() if isinstance(n, int)}
+    left = [rule for rule in simplify.RULES if rule != off]
+    judged = 0
+    for found, known, indices in asked:
+        whole = simplify.normalise(found, known, indices)
+        part = simplify.normalise(found, known, indices, left)
+        assert simplify.terms_size(part) >= simplify.terms_size(whole)
+        names = [fold(t.body, lambda n, p: {n, *(x for q in p for x in q)}) for t in part]
+        mine = [i for i in free if any(i in n for n in names)]
+        if not mine:
+            continue  # the cotangent of another value
+        written = [
+            ctx.named_argmax(
+                knowledge.open_hidden(terms_tree(terms), ctx.hidden_forms, ctx.indices)
+            )
+            for terms in (whole, part)
+        ]
+        a, b = (value(e, ctx.environment(), free, extents) for e in written)
+        assert close(a, b, 1e-9, 1e-15)
+        judged += 1
+    assert judged
+
+
+def test_each_rule_is_needed_by_some_network(monkeypatch):
+    needed = set()
+    for network in NETWORKS:
+        asked, _ = recorded(monkeypatch, network, None)
+        for found, known, indices in asked:
+            whole = simplify.terms_size(simplify.normalise(found, known, indices))
+            for off in simplify.RULES:
+                left = [rule for rule in simplify.RULES if rule != off]
+                part = simplify.normalise(found, known, indices, left)
+                if simplify.terms_size(part) > whole:
+                    needed.add(off)
+    assert needed == set(simplify.RULES)
+
+
+def test_no_rule_names_a_loss_or_an_op():
+    """Names in code and strings alike; prose in docstrings and comments is not looked at."""
+    ops = set(tables.lines()) | set(CALLS) | set(FUNCTIONS) | {"softmax", "log_softmax"}
+    losses = {"mse", "bce", "cross_entropy", "crossentropy", "poisson", "loss", "likelihood"}
+    # words of the tree itself: arithmetic heads and the case, which any formula is made of
+    allowed = {"where", "multiply", "divide", "negate", "add", "power", "subtract", "sum", "equal"}
+    for module in (simplify, knowledge):
+        tree = ast.parse(inspect.getsource(module))
+        docstrings = {
+            id(node.body[0].value)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef)
+            and node.body
+            and isinstance(node.body[0], ast.Expr)
+        }
+        words = set()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Name):
+                words.add(node.id)
+            elif isinstance(node, ast.Attribute):
+                words.add(node.attr)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                if id(node) not in docstrings:
+                    words |= set(node.value.split())
+        assert "normalise" in words or "eliminate" in words or words
+        assert not words & ((ops | losses) - allowed)
