@@ -10,7 +10,7 @@ import graphnn as gnn
 
 
 def with_step(w, b, x, digits=3):
-    """Lecture 3: y = step(w₁x₁ + w₂x₂ + b), which is 1 above 0; every gradient is 0."""
+    """Lecture 3: y = step(w₁x₁ + w₂x₂ + b), 1 from 0 on and 0 below; every gradient is 0."""
     network = gnn.parse(
         """
         z = w₁·x₁ + w₂·x₂ + b
@@ -44,7 +44,7 @@ def main():
     print(with_step((0.5, -1), 0.5, (2, 3), digits))
     print("ŷ = g(1 + 5x₁ − 3x₂) at (−3, 2): surely class 0 (lecture 2)\n")
     print(with_sigmoid(digits))
-    print("Lecture 1 prints the perceptron's sign reversed: it fires where z is above 0.")
+    print("Lecture 1 prints the perceptron's sign reversed: it fires where z is not below 0.")
 
 
 if __name__ == "__main__":

@@ -131,6 +131,8 @@ _ONE = {
     "logistic": _sigmoid,
     "softplus": lambda x: max(x, 0) + math.log1p(math.exp(-abs(x))),
     "log_logistic": lambda x: min(x, 0) - math.log1p(math.exp(-abs(x))),
+    "swish": lambda x: x * _sigmoid(x),
+    "hyperbolic_tangent": math.tanh,
     "neg": lambda x: -x,
 }
 _TWO = {
@@ -148,6 +150,7 @@ _TWO = {
     "==": lambda a, b: a == b,
     "!=": lambda a, b: a != b,
     "xlogy": lambda a, b: 0.0 if a == 0 else a * math.log(b),
+    "xlog1py": lambda a, b: 0.0 if a == 0 else a * math.log1p(b),
 }
 
 

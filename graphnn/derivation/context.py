@@ -39,6 +39,7 @@ class Context:
     extra: dict[str, Any] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
     chosen: dict[Expr, int] = field(default_factory=dict)
+    places: dict[str, tuple[Expr, Expr]] = field(default_factory=dict)
     named_cotangents: dict[str, Any] | None = None
     notes: dict[str, str] = field(default_factory=dict)
 
@@ -153,6 +154,7 @@ class Context:
             key = substitute(whole, {s: sym(f"$o{k}") for k, s in enumerate(outer)})
             called = self.chosen.setdefault(key, len(self.chosen))
             name = f"{'uvwst'[place % 5]}_star" + (str(called) if called else "")
+            self.places.setdefault(name, (element(name, outer), whole.args[-1]))
             if self.values is not None and name not in self.extra:
                 self.extra[name] = self._argmax(whole, place, outer)
             return element(name, outer)

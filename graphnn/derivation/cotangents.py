@@ -30,7 +30,7 @@ from graphnn.derivation.local import (
 from graphnn.derivation.local_lines import is_named, local_lines
 from graphnn.derivation.matrix import matrix_form
 from graphnn.derivation.paths import no_path
-from graphnn.derivation.rule_names import used_twice
+from graphnn.derivation.rule_names import margin, used_twice
 from graphnn.derivation.simplify import normalise, terms_size
 from graphnn.derivation.steps import Side, Step
 from graphnn.derivation.structures import structural_step
@@ -41,7 +41,7 @@ from graphnn.expression.algebra import ONE
 from graphnn.expression.functions import FUNCTIONS
 from graphnn.expression.names import parts as name_parts
 from graphnn.expression.names import show
-from graphnn.expression.tree import sym, symbols
+from graphnn.expression.tree import postorder, sym, symbols
 from graphnn.graph.statements import Statement
 
 MAX_WHOLE = 60
@@ -80,8 +80,10 @@ def delta_steps(ctx: Context, index: bool = False, locals_: bool = True) -> list
             arriving.setdefault(operand, []).append((statement, local(ctx, statement, operand)))
     if not locals_:
         return steps
+    locals_lines = local_lines(ctx, section)
+    steps = [*_place_steps(ctx, section), *locals_lines, *steps]
     why = [] if index else why_the_transpose(ctx, cotangents)
-    return [*local_lines(ctx, section), *steps, *why]
+    return [*steps, *why]
 
 
 def _backward_order(ctx: Context) -> list[str]:
@@ -115,6 +117,26 @@ def _seed_step(ctx: Context, section: str) -> list[Step]:
             "seed", ctx.loss, sym(called), tuple(sides), rule, (), section, value=given, define=True
         )
     ]
+
+
+def _place_steps(ctx: Context, section: str) -> list[Step]:
+    """Where each maximum is: an index that later lines use by name."""
+    steps = []
+    for name, (place, body) in ctx.places.items():
+        found = ctx.extra.get(name)
+        (lhs,) = ctx.letters([place])
+        read = dict.fromkeys(n.args[0] for n in postorder(body) if n.head == "[]")
+        values = ", ".join(str(value) for value in read)
+        rule = f"where the maximum of {values} is; the first, where there are several"
+        sides = () if found is None else (ctx.result(found),)
+        kind = "remark" if found is None else "local"
+        text = f"{lhs} is {rule}"
+        steps.append(
+            Step(kind, "", None, (), text, section=section)
+            if found is None
+            else Step(kind, "", lhs, sides, rule, section=section, value=found)
+        )
+    return steps
 
 
 def _seeded(ctx: Context) -> bool:
@@ -176,11 +198,11 @@ def _cotangent_steps(
     final = normalise(raw, ctx.known, ctx.indices)
     if through and len(arriving) == 1:
         (only,) = through
-        whole = partial(ctx.top, sym(name))
+        gradient = partial(ctx.top, sym(name))
         if name in ctx.wrt and not _uses(ctx, name):
-            only = replace(only, lhs=whole, define=False, sides=only.sides)
+            only = replace(only, lhs=gradient, define=False, sides=only.sides)
         else:
-            only = replace(only, sides=(Side(whole), *only.sides), define=True)
+            only = replace(only, sides=(Side(gradient), *only.sides), define=True)
         return [only], raw
     notes = [ctx.notes[s.name] for s, _ in arriving if s.name in ctx.notes]
     if not named:
@@ -231,6 +253,8 @@ def _cotangent_steps(
         ctx.extra[f"∂{ctx.top}/∂{sym(name)}"] = result
     if notes:
         rule = "; ".join(dict.fromkeys([*([rule] if rule else []), *notes]))
+    if not rule and not any(side.rule for side in sides):
+        rule = _plain_rule(ctx, name, arriving[0][0])
     indexed = shown is None or index
     by_name = any(n in taken and n not in ctx.net.nodes for n in _names(final))
     if whole is not None and name in ctx.wrt and by_name:
@@ -294,6 +318,14 @@ def _with_whole(
     why = "; ".join(["the δs written out", CANCELLED, *facts])
     at = next((k for k, side in enumerate(sides) if side.kind != "symbols"), len(sides))
     return [*sides[:at], Side(shown, rule=why), *sides[at:]]
+
+
+def _plain_rule(ctx: Context, name: str, user: Statement) -> str:
+    """The rule of a line that only one statement sends back: its own, or the chain rule."""
+    form = ctx.forms[user.name]
+    if form is not None and (user.name == ctx.loss or name in ctx.net.leaves):
+        return margin(form.tree, element(name, ctx.index(name)))
+    return "chain rule"
 
 
 def _names(found: Terms) -> set[str]:

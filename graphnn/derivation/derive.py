@@ -123,7 +123,7 @@ def _wanted(graph: Graph, net: Network, wrt: Any) -> tuple[str, ...]:
         if called not in net.nodes:
             resolve(graph, w)
             raise GraphError(f"{called or w} is no value of the network; name it with gnn.name")
-        found.append(called)
+        found.append(net.names[net.nodes[called]])
     return tuple(found)
 
 

@@ -77,14 +77,15 @@ def _numbers(ctx: Context, at: Mapping[str, Any], cotangent: Any) -> None:
             return
         fed["\0cotangent"] = _as_fed(cotangent)
         ctx.extra[cotangent_name(ctx.loss)] = exact_array(cotangent)
-    wanted = [nodes[name] for name in sorted(ctx.on_path)]
+    asked = sorted(ctx.on_path | set(ctx.wrt))
+    wanted = [nodes[name] for name in asked]
     gradients = differentiate(loss, wanted, seed_node).gradients
     try:
         found = evaluate_nodes([*nodes.values(), *gradients.values()], fed, rounded=False)
     except ShapeError as error:
         raise ShapeError(error.message.replace("\0", "the ")) from None
     _forward_numbers(ctx, nodes, fed, given, {n: found[node] for n, node in nodes.items()})
-    ctx.cotangents = {name: _plain(found[gradients[nodes[name]]]) for name in sorted(ctx.on_path)}
+    ctx.cotangents = {name: _plain(found[gradients[nodes[name]]]) for name in asked}
 
 
 def _forward_numbers(

@@ -27,6 +27,7 @@ from graphnn.derivation.steps import Side, Step
 from graphnn.derivation.terms import Term
 from graphnn.derivation.written import terms_tree
 from graphnn.derivation.zeros import path_reason
+from graphnn.errors import GraphError
 from graphnn.expression.algebra import ONE, ZERO, multiply
 from graphnn.expression.names import show
 from graphnn.expression.tree import Expr, num, sym
@@ -279,7 +280,12 @@ def _checked(ctx: Context, e: Expr, name: str) -> Any:
 
 
 def no_path(ctx: Context, name: str) -> Step:
-    """A gradient of zero because nothing depends on the value."""
+    """A gradient of zero because nothing depends on the value.
+
+    Raises GraphError where the graph says otherwise.
+    """
+    if np.any(ctx.cotangents.get(name, 0)):
+        raise GraphError(f"internal error: a path from {show(ctx.loss)} to {show(name)} was missed")
     return Step(
         "chain",
         name,

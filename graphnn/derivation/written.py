@@ -75,7 +75,7 @@ def _letter(symbol: Expr, indices: Indices, busy: set[str]) -> str:
     wishes = [indices.wishes[symbol]] if indices.wishes[symbol] else []
     if isinstance(extent, Polynomial) and len(extent.terms) == 1:
         atom = extent.terms[0][0][0] if extent.terms[0][0] else None
-        if isinstance(atom, Dimension) and len(atom.name) == 1:
+        if isinstance(atom, Dimension) and len(atom.name) == 1 and atom.name.isupper():
             wishes.append(atom.name.lower())
     pool = [*wishes, *LETTERS, *(f"{a}{k}" for k in range(1, 99) for a in LETTERS)]
     return str(next(letter for letter in pool if letter not in busy))

@@ -132,20 +132,20 @@ def rewrite(
     def inner(atom: Atom) -> Sum:
         if not isinstance(atom, Call):
             return of_atom(atom)
-        return call(atom.head, *(visit(part) for part in atom.args))
+        made = call(atom.head, *(visit(part) for part in atom.args))
+        # a factor by itself, before the rows that take several
+        return terms(made) if atom.head != GROUP and len(made.items) == 1 else made
 
     def terms(part: Sum) -> Sum:
-        done = []
-        for product, coefficient in part.items:
-            for name, rule in term_rules:
-                made = rule(product, coefficient)
-                if made is not None:
-                    applied.append(Applied(name, of_term(product, coefficient), made))
-                    break
-            else:
-                made = of_term(product, coefficient)
-            done.append(made)
-        return plus(*done)
+        return plus(*(term(product, coefficient) for product, coefficient in part.items))
+
+    def term(product: Product, coefficient: Fraction) -> Sum:
+        for name, rule in term_rules:
+            made = rule(product, coefficient)
+            if made is not None:
+                applied.append(Applied(name, of_term(product, coefficient), made))
+                return made
+        return of_term(product, coefficient)
 
     def sums(part: Sum) -> Sum:
         for name, rule in sum_rules:

@@ -116,7 +116,7 @@ def _product(parts: list[Text]) -> Text:
     """A product by a number: `a(1 − a)` where that reads as this product, else `a·b`."""
     (left, least), (right, binding) = parts
     clear = least == ATOM or (least == BESIDE and left.endswith(")"))
-    if clear and not left[-1].isdigit():
+    if clear and not left[-1].isdecimal():
         if binding < OPEN or binding == PRODUCT:
             return f"{left}({right})", BESIDE
         # after a name this would be a call with something behind it

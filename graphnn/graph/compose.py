@@ -40,6 +40,7 @@ from graphnn.calculus.polynomial import (
 )
 from graphnn.calculus.shapes import AXIS_NAMES
 from graphnn.expression.algebra import multiply, negate
+from graphnn.expression.functions import FUNCTIONS
 from graphnn.expression.normal_form import Product, Sum, as_term, normal_form, short, written
 from graphnn.expression.tree import COMPARISONS, Expr, apply, fold, num, postorder, rebuild, sym
 from graphnn.graph.apply import formula_node
@@ -87,6 +88,45 @@ def can_open(node: Node) -> bool:
 def is_flag(body: Expr) -> bool:
     """Whether a body is `where(condition, 1, 0)`."""
     return body.head == "where" and [p.args[0] for p in body.args[1:] if p.head == "num"] == [1, 0]
+
+
+def without_affine(root: Node, opened: set[Node]) -> set[Node]:
+    """A cut that stops at sums without a function inside, unless a function is applied to them.
+
+    So `u·exp(u) − u` with u = 2·x + 3 is one in u, and `log(1 + u)` is not `log(2·x + 4)`.
+    """
+    functions: set[Node] = set()
+    kept: set[Node] = set()
+    order = [node for node in topological_within(root, opened) if isinstance(node.op, Formula)]
+    applied = {
+        node.operands[0]
+        for node in order
+        if isinstance(node.op, Formula) and node.op.body.head in FUNCTIONS and node.operands
+    }
+    for node in order:
+        assert isinstance(node.op, Formula)
+        heads = {part.head for part in postorder(node.op.body)}
+        if heads & set(FUNCTIONS) or any(o in functions for o in node.operands):
+            functions.add(node)
+        if node in functions or node in applied or not heads & {"+", "-"}:
+            kept.add(node)
+    return kept & opened
+
+
+def topological_within(root: Node, opened: set[Node]) -> list[Node]:
+    """The root and the nodes that are seen through, operands before their users."""
+    order: list[Node] = []
+    done: set[Node] = set()
+    stack = [(root, False)]
+    while stack:
+        node, expanded = stack.pop()
+        if expanded:
+            order.append(node)
+        elif node not in done:
+            done.add(node)
+            stack.append((node, True))
+            stack.extend((o, False) for o in node.operands if o in opened)
+    return order
 
 
 def nearest(
@@ -274,8 +314,10 @@ def short_form(region: Region, total: Sum, dtype: str) -> Expr:
     held: dict[Product, list[tuple[Element, Fraction]]] = {}
     for element, part in region.parts.items():
         product, scale = as_term(normal_form(part))
-        single = len(product.items) == 1 and isinstance(product.items[0][0], Expr)
-        if product.items and not single and element[0].dtype in FLOATS:
+        bare = len(product.items) == 1 and isinstance(product.items[0][0], Expr)
+        if bare and product.items[0][1] == 1:
+            continue
+        if product.items and element[0].dtype in FLOATS:
             held.setdefault(product, []).append((element, scale))
 
     def known(part: Sum) -> Expr | None:

@@ -24,6 +24,13 @@ def axes_of_operand(x: Handle, axis: int | Sequence[int] | None, function: str) 
             raise GraphError(
                 f"{function}: an axis is an integer; {place!r} was given", user_place()
             )
+        if not x.ndim:
+            called = x.name or "z"
+            raise ShapeError(
+                f"{function} works along an axis, and {called} is a single number; give it a shape "
+                f"({called}: (n) in text, an array as its value, or shape= in Python)",
+                user_place(),
+            )
         if not -x.ndim <= place < x.ndim:
             raise ShapeError(
                 f"{function} has no axis {place}: the operand has shape {shape_text(x.shape)}",

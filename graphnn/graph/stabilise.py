@@ -19,11 +19,12 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 
 from graphnn.calculus.formula import Formula
+from graphnn.expression.functions import FUNCTIONS
 from graphnn.expression.normal_form import Sum, normal_form, written
 from graphnn.expression.rewriting import Applied, Row, rewrite, rules
 from graphnn.expression.tree import Expr
 from graphnn.graph.apply import float_behind
-from graphnn.graph.compose import Region, is_small, nearest, short_form
+from graphnn.graph.compose import Region, is_small, nearest, short_form, without_affine
 from graphnn.graph.gradient import differentiate
 from graphnn.graph.graph import Graph, as_graph
 from graphnn.graph.handle import GradientOf, Handle, Written
@@ -188,19 +189,29 @@ class _Pass:
             return None
         if node.dtype == "int64" or not is_small(formula.body):
             return None
-        region = Region(formula.axes, nearest(node, self.closed))
+        whole = nearest(node, self.closed)
+        region = Region(formula.axes, whole)
         body = region.body(node, region.own_axes())
-        if body is not None:
-            total, steps = _rewritten_by(self.table, body)
-            made = self._made(node, region, total, steps)
-            if made is not None:
-                return made
+        found = self._by_table(node, region, body)
+        if found is None and (fewer := without_affine(node, whole)) != whole:
+            shallow = Region(formula.axes, fewer)
+            found = self._by_table(node, shallow, shallow.body(node, shallow.own_axes()))
+        if found is not None:
+            return found
         taken = select(node, self.closed)
         if taken is not None:
             return taken, lambda: [self._selected(node, taken)]
         if body is not None and Reductions(region, self.closed).may_match(normal_form(body)):
             return self._by_reduction(node, formula)
         return None
+
+    def _by_table(
+        self, node: Node, region: Region, body: Expr | None
+    ) -> tuple[Node, Described] | None:
+        if body is None:
+            return None
+        total, steps = _rewritten_by(self.table, body)
+        return self._made(node, region, total, steps)
 
     def _by_reduction(self, node: Node, formula: Formula) -> tuple[Node, Described] | None:
         region = Region(formula.axes, nearest(node, self.closed, is_reduction))
@@ -220,7 +231,8 @@ class _Pass:
         if not steps:
             return None
         dtype = node.dtype if node.dtype in FLOATS else float_behind([node])
-        made = region.node(short_form(region, total, dtype), like=node)
+        body = short_form(region, total, dtype)
+        made = region.node(body, like=node, name=body.head if body.head in FUNCTIONS else "")
         if made is node:
             return None
         return made, lambda: [self._described(step, node, region, made) for step in steps]

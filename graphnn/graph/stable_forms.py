@@ -41,6 +41,7 @@ TABLE = (
     Row("log-sigmoid", "-softplus(u)", "log_logistic(-u)", whole=True),
     Row("softplus", "-log_logistic(u)", "softplus(-u)", whole=True),
     Row("swish", "u*logistic(u)", "swish(u)"),
+    Row("swish", "exp(u)*swish(-u)", "-swish(u)"),
     # tanh
     Row("sinh", "exp(u) - exp(-u)", "2*sinh(u)"),
     Row("cosh", "exp(u) + exp(-u)", "2*cosh(u)"),

@@ -56,8 +56,8 @@ class Network:
 
     @cached_property
     def names(self) -> dict[Node, str]:
-        """Node → the first name that it was given."""
-        found: dict[Node, str] = {}
+        """Node → the first name that it was given; a leaf's own name."""
+        found = {self.nodes[leaf]: leaf for leaf in self.leaves}
         for name, node in self.nodes.items():
             found.setdefault(node, name)
         return found
@@ -141,8 +141,11 @@ def _statement(
     while stack:
         part = stack.pop()
         if part.serial in named or part.provenance is None:
-            if part.node.op != "constant":
-                stop.setdefault(part.node, named.get(part.serial) or part.node.attribute("name"))
+            if part.node.op in ("input", "parameter"):
+                # under its own name, even where the author gave it a second one (a = z)
+                stop.setdefault(part.node, part.node.attribute("name"))
+            elif part.node.op != "constant":
+                stop.setdefault(part.node, named[part.serial])
         else:
             stack.extend(operands_of(part))
     inner = between(handle.node, set(stop))

@@ -5,33 +5,21 @@ with the evaluator and with central differences; and a derivative that is wrong 
 derivation itself.
 """
 
-import importlib.util
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 
 import graphnn as gnn
-from graphnn.derivation import context as context_module
 from graphnn.derivation import terms as terms_module
 from graphnn.errors import GraphError, ShapeError
 from graphnn.expression.algebra import multiply
 from graphnn.expression.tree import num
 from tests.derivation.cases import CASES, hidden_layer
 from tests.derivation.equalities import close, differences, judge, rules
+from tests.derivation.examples import example
 from tests.derivation.networks import scalar_network, tensor_network
-
-EXAMPLES = Path(__file__).parents[2] / "examples"
-
-
-def example(name):
-    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
 
 def example_derivations():
     neuron, net, perceptron, losses = map(
@@ -333,14 +321,6 @@ def test_a_wrong_scalar_rule_that_escapes_the_judge_is_not_the_gradient(monkeypa
     monkeypatch.setattr(terms_module, "occurrences", wrong)
     with pytest.raises(GraphError, match="is not the gradient"):
         derived("z = w*x; a = sigmoid(z); L = (y - a)^2/2", "w", {"w": 0.3, "x": 2, "y": 1})
-
-
-def test_exactly_refuses_another_expression():
-    case = CASES["one neuron"]
-    made = case.derive()
-    assert made.gradients is not None
-    ctx = context_module.Context
-    assert hasattr(ctx, "exactly")
 
 
 def test_the_json_numbers_are_the_gradients():

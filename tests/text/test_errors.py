@@ -30,7 +30,7 @@ ROWS = [
     ("L = v + r", "do not broadcast", "+ r"),
     ("L = W[1, 5]", "index 5 is outside a dimension of size 2", "W[1"),
     ("L = x[0]", "x is a number and cannot be indexed; declare its shape: x: (n)", "x[0]"),
-    ("L = softmax(q)", "softmax has no axis -1", "softmax"),
+    ("L = softmax(q)", "softmax works along an axis", "softmax"),
     ("L = sum(v, axis=3)", "sum has no axis 3", "sum"),
     ("L = reshape(x, (10**9,))", "cannot take the shape (1000000000,)", "reshape"),
     ("L = reshape(v, (k, 1))", "cannot be a parameter: it takes numbers", "reshape"),

@@ -1,0 +1,222 @@
+"""The six cases of the reference, line by line: mathematics, digits, order of terms, rule.
+
+A row is (left side, right sides as printed, a part of the rule in the margin). Layout is not
+compared, only the text of each side; every row must be there, in this order.
+"""
+
+import numpy as np
+import pytest
+
+import graphnn as gnn
+from graphnn.derivation.text import side_text
+from graphnn.expression.unicode import to_unicode
+from tests.derivation.cases import CASES
+from tests.derivation.equalities import lines
+
+ONE_NEURON = [
+    ("z", "= w·x + b = 0.5·2 + 0 = 1", ""),
+    ("a", "= σ(z) = σ(1) = 0.731", ""),
+    ("L", "= (y − a)²/2 = (1 − 0.731)²/2 = 0.0362", ""),
+    ("∂L/∂a", "= −(y − a) = −(1 − 0.731) = −0.269", "power rule, inner derivative −1"),
+    ("∂a/∂z", "= a(1 − a) = 0.731·(1 − 0.731) = 0.197", "σ′ = σ(1 − σ)"),
+    ("∂z/∂w", "= x = 2", "linear in w"),
+    (
+        "∂L/∂w",
+        "= ∂L/∂a · ∂a/∂z · ∂z/∂w = −(y − a) · a(1 − a) · x = −0.269 · 0.197 · 2 = −0.106",
+        "",
+    ),
+]
+TWICE = [
+    ("u", "= x·y = 2·3 = 6", ""),
+    ("v", "= sin(x) = sin(2) = 0.909", ""),
+    ("f", "= u + v = 6 + 0.909 = 6.91", ""),
+    ("∂v/∂x", "= cos(x) = cos(2) = −0.416", "sin′ = cos"),
+    ("∂u/∂x", "= y = 3", "linear in x"),
+    ("f ← u ← x", "∂f/∂u · ∂u/∂x = 1 · y = 1 · 3 = 3", ""),
+    ("f ← v ← x", "∂f/∂v · ∂v/∂x = 1 · cos(x) = 1 · (−0.416) = −0.416", ""),
+    ("∂f/∂x", "= y + cos(x) = 3 + (−0.416) = 2.58", "x is used twice: contributions add"),
+    ("∂f/∂y", "= ∂f/∂u · ∂u/∂y = 1 · x = 1 · 2 = 2", ""),
+]
+TWO_LAYERS = [
+    ("z₁", "= W₁x + b₁ = (−0.25, −0.35)", ""),
+    ("h", "= σ(z₁) = (0.438, 0.413)", ""),
+    ("z₂", "= W₂h + b₂ = 0.300", ""),
+    ("ŷ", "= σ(z₂) = σ(0.300) = 0.574", ""),
+    ("L", "= sum((y − ŷ)²/2) = 0.0906", ""),
+    ("∂ŷ/∂z₂", "= ŷ ⊙ (1 − ŷ) = 0.574 ⊙ (1 − 0.574) ≈ 0.244", "σ′ = σ(1 − σ), element by element"),
+    (
+        "∂h/∂z₁",
+        "= h ⊙ (1 − h) = (0.438, 0.413) ⊙ (0.562, 0.587) = (0.246, 0.242)",
+        "σ′ = σ(1 − σ), element by element",
+    ),
+    (
+        "δ₂",
+        "∂L/∂z₂ = −(y − ŷ) ⊙ ŷ ⊙ (1 − ŷ) = −(1 − 0.574) ⊙ 0.574 ⊙ (1 − 0.574) = −0.104",
+        "",
+    ),
+    ("∂L/∂W₂", "= δ₂hᵀ = [−0.0456 −0.0430]", ""),
+    ("∂L/∂b₂", "= δ₂ = −0.104", ""),
+    (
+        "δ₁",
+        "∂L/∂z₁ = W₂ᵀ δ₂ ⊙ h ⊙ (1 − h) = (−0.0728, 0.0520) ⊙ (0.438, 0.413) ⊙ (0.562, 0.587) "
+        "= (−0.0179, 0.0126)",
+        "",
+    ),
+    ("∂L/∂W₁", "= δ₁xᵀ = [−0.00896 0.0179; 0.00631 −0.0126]", ""),
+    ("∂L/∂b₁", "= δ₁ = (−0.0179, 0.0126)", ""),
+]
+SOFTMAX = [
+    ("p", "= softmax(z) = (0.231, 0.629, 0.140)", ""),
+    ("L", "= −sum(y ⊙ log(p)) = 0.464", ""),
+    ("∂L/∂p", "= −y/p = (0, −1.59, 0)", "log′"),
+    ("∂p[i]/∂z[j]", "= p[i](δ_ij − p[j])", "quotient rule"),
+    (
+        "∂L/∂z[i]",
+        "= −Σ_j y[j]/p[j] · p[j](δ_ji − p[i]) = p[i]·Σ_j y[j] − Σ_j y[j]·δ_ji "
+        "= p[i]·Σ_j y[j] − y[i] = p[i] − y[i] = (0.231, −0.371, 0.140)",
+        "chain rule; common factors cancel; the δ picks one term; assumes Σ_i y[i] = 1",
+    ),
+]
+CONVOLUTION = [
+    ("z[i, j]", "= Σ_{u,v} K[u, v]·x[i+u, j+v] = [−4 −4; −4 −4]", ""),
+    ("z̄", "∂L/∂z = [1 2; 0 −1]", "given"),
+    ("∂L/∂K[u, v]", "= Σ_{i,j} z̄[i, j]·x[i+u, j+v] = [0 2; 6 8]", "contributions add"),
+    (
+        "∂L/∂x[p, q]",
+        "= Σ_{i+u=p,j+v=q} z̄[i, j]·K[u, v] = [1 2 0; 0 −2 −2; 0 0 1]",
+        "contributions add",
+    ),
+]
+TWO_STEPS = [
+    ("h₁", "= tanh(z₁) = tanh(0.5) = 0.462", ""),
+    ("o₁", "= w_o·h₁ = 1.2·0.462 ≈ 0.555", ""),
+    ("h₂", "= tanh(z₂) = tanh(0.120) = 0.119", ""),
+    ("o₂", "= w_o·h₂ = 1.2·0.119 = 0.143", ""),
+    ("E", "= E₁ + E₂ = 0.0324 + 0.0330 = 0.0654", ""),
+    ("∂E₂/∂o₂", "= −(y₂ − o₂) = −(0.4 − 0.143) = −0.257", "power rule, inner derivative −1"),
+    ("∂E₁/∂o₁", "= −(y₁ − o₁) = −(0.3 − 0.555) = 0.255", "power rule, inner derivative −1"),
+    ("∂h₂/∂z₂", "= 1 − h₂² = 1 − 0.119² = 0.986", "tanh′ = 1 − tanh²"),
+    ("∂z₂/∂h₁", "= w_h = 0.8", "linear in h₁"),
+    (
+        "E ← E₁ ← o₁ ← h₁ ← z₁ ← w_x",
+        "∂E/∂E₁ · ∂E₁/∂o₁ · ∂o₁/∂h₁ · ∂h₁/∂z₁ · ∂z₁/∂w_x = −(y₁ − o₁) · w_o · (1 − h₁²) · x₁ "
+        "= 0.255 · 1.2 · 0.786 · 1 ≈ 0.240",
+        "",
+    ),
+    (
+        "E ← E₂ ← o₂ ← h₂ ← z₂ ← w_x",
+        "∂E/∂E₂ · ∂E₂/∂o₂ · ∂o₂/∂h₂ · ∂h₂/∂z₂ · ∂z₂/∂w_x = −(y₂ − o₂) · w_o · (1 − h₂²) · x₂ "
+        "= −0.257 · 1.2 · 0.986 · (−0.5) = 0.152",
+        "",
+    ),
+    (
+        "E ← E₂ ← o₂ ← h₂ ← z₂ ← h₁ ← z₁ ← w_x",
+        "∂E/∂E₂ · ∂E₂/∂o₂ · ∂o₂/∂h₂ · ∂h₂/∂z₂ · ∂z₂/∂h₁ · ∂h₁/∂z₁ · ∂z₁/∂w_x "
+        "= −(y₂ − o₂) · w_o · (1 − h₂²) · w_h · (1 − h₁²) · x₁ "
+        "= −0.257 · 1.2 · 0.986 · 0.8 · 0.786 · 1 = −0.191",
+        "",
+    ),
+    ("∂E/∂w_x", "= 0.240 + 0.152 + (−0.191) = 0.201", "w_x is used three times"),
+    ("δ₂", "∂E/∂z₂ = −(y₂ − o₂)·w_o·(1 − h₂²)", ""),
+    ("δ_h1", "∂E/∂h₁ = δ₂·w_h − (y₁ − o₁)·w_o", "h₁ is used twice: contributions add"),
+    ("∂E/∂w_x", "= δ₂·x₂ + δ_h1·(1 − h₁²)·x₁", "contributions add"),
+]
+EXPECTED = {
+    "one neuron": ONE_NEURON,
+    "a value used twice": TWICE,
+    "two layers": TWO_LAYERS,
+    "softmax": SOFTMAX,
+    "convolution": CONVOLUTION,
+    "two steps in time": TWO_STEPS,
+}
+
+
+def printed(step, digits=3):
+    """(left side, right sides, rules) of a step, as text."""
+    left = to_unicode(step.lhs, digits) if step.lhs is not None else step.label
+    sides = [
+        side_text(side, digits)
+        if k == 0 and (step.lhs is None or step.define)
+        else f"{side.relation} {side_text(side, digits)}"
+        for k, side in enumerate(step.sides)
+    ]
+    rules = dict.fromkeys([*(side.rule for side in step.sides), step.rule])
+    return left, " ".join(sides), "; ".join(rule for rule in rules if rule)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_each_line_of_the_case_stands_in_its_place(name):
+    shown = [printed(step) for step in CASES[name].derive().steps]
+    place = 0
+    for left, sides, rule in EXPECTED[name]:
+        there = [
+            k
+            for k, (a, b, c) in enumerate(shown)
+            if k >= place and a == left and b.startswith(sides) and rule in c
+        ]
+        near = "\n".join(f"{a} {b}    {c}" for a, b, c in shown if a == left)
+        assert there, f"{left} {sides}    {rule}\nfound:\n{near}"
+        place = there[0] + 1
+
+
+@pytest.mark.parametrize(
+    ("name", "gradients"),
+    [
+        ("one neuron", {"w": -0.106}),
+        ("a value used twice", {"x": 2.58, "y": 2}),
+        (
+            "two layers",
+            {
+                "W2": [[-0.0456, -0.0430]],
+                "b2": [-0.104],
+                "W1": [[-0.00896, 0.0179], [0.00631, -0.0126]],
+                "b1": [-0.0179, 0.0126],
+            },
+        ),
+        ("softmax", {"z": [0.231, -0.371, 0.140]}),
+        ("convolution", {"K": [[0, 2], [6, 8]], "x": [[1, 2, 0], [0, -2, -2], [0, 0, 1]]}),
+        ("two steps in time", {"w_x": 0.201}),
+    ],
+)
+def test_the_gradients_have_the_numbers_of_the_reference(name, gradients):
+    made = CASES[name].derive()
+    assert set(made.gradients) == set(gradients)
+    for leaf, expected in gradients.items():
+        found = np.asarray(made.gradients[leaf], dtype=np.float64)
+        assert found.shape == np.shape(expected)
+        three = [float(f"{number:.3g}") for number in found.ravel()]
+        assert three == np.ravel(expected).tolist()
+
+
+def test_one_pass_of_reverse_mode_is_compared_with_forward_mode():
+    assert "One reverse pass gave both gradients" in str(CASES["a value used twice"].derive())
+
+
+def test_the_index_form_says_why_the_transpose():
+    text = "\n".join(lines(CASES["two layers"].derive()))
+    assert "why the transpose" in text
+    assert "z₂[0] = Σ_i W₂[0, i]·h[i] + b₂[0]" in text
+
+
+def test_a_batch_adds_its_samples():
+    program = gnn.parse(
+        "z = x Wᵀ + c; h = σ(z); L = sum((y − h)²)/2",
+        shapes={"x": ("B", 2), "W": (3, 2), "c": (3,), "y": ("B", 3)},
+    )
+    text = "\n".join(lines(gnn.derive(program.graph, ["W", "c"])))
+    assert "∂L/∂W (3, 2) = δᵀ x" in text and "∂L/∂c (3,) = sum(δ, axis=0)" in text
+    index = "\n".join(lines(gnn.derive(program.graph, ["W", "c"], index=True)))
+    assert "= Σ_b δ[b, i]·x[b, j]" in index
+    assert "= Σ_b δ[b, i] the δ picks" in index
+
+
+@pytest.mark.parametrize("digits", [2, 5])
+def test_digits_are_those_asked_for(digits):
+    made = CASES["one neuron"].derive(digits=digits)
+    a = {2: "0.73", 5: "0.73106"}[digits]
+    assert f"a = σ(z) = σ(1) = {a}" in "\n".join(lines(made))
+
+
+def test_ascii_text_is_ascii():
+    for case in CASES.values():
+        assert case.derive().text(ascii=True).isascii()
