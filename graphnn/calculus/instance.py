@@ -262,8 +262,14 @@ class _Indexed:
         names.update(dict.fromkeys(stated))
         extents = infer(list(names), self.accesses, stated)
         guards: dict[Polynomial, None] = {}
-        for _, _, index, size in self.accesses:
-            guards.update(dict.fromkeys(guards_for(index, size, extents)))
+        for name, place, index, size in self.accesses:
+            needed = guards_for(index, size, extents)
+            if needed and not axes_of(index) & set(stated):
+                raise ShapeError(
+                    f"{name}[… {index} …] leaves dimension {place} of {name}, which has size {size}; "
+                    f"state how far it runs: for {min(axes_of(index), default='i')} < …"
+                )
+            guards.update(dict.fromkeys(needed))
         shape = tuple(self._written_size(index, extents) for index in write)
         axes = tuple(Axis(name, extents[name]) for name in names)
         formula = Formula(

@@ -42,6 +42,7 @@ class Context:
     places: dict[str, tuple[Expr, Expr]] = field(default_factory=dict)
     named_cotangents: dict[str, Any] | None = None
     notes: dict[str, str] = field(default_factory=dict)
+    zeros: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def path_statements(self) -> tuple[Statement, ...]:
@@ -62,6 +63,15 @@ class Context:
     def users(self) -> Counter[str]:
         """Name → how many statements on the path read it."""
         return Counter(name for s in self.path_statements for name in s.reads)
+
+    @cached_property
+    def readers(self) -> dict[str, list[Statement]]:
+        """Name → the statements on the path that read it."""
+        found: dict[str, list[Statement]] = {}
+        for statement in self.path_statements:
+            for name in statement.reads:
+                found.setdefault(name, []).append(statement)
+        return found
 
     def index(self, name: str) -> tuple[Expr, ...]:
         """The index symbols of a named value; 0 for a dimension of size 1."""

@@ -44,6 +44,9 @@ from graphnn.expression.names import show
 from graphnn.expression.tree import postorder, sym, symbols
 from graphnn.graph.statements import Statement
 
+MAX_INLINED = 16
+"""Values in a cotangent, above which it gets a name although it is used once."""
+
 MAX_WHOLE = 60
 """Values in a gradient without δs, above which nobody would look for a shorter form."""
 
@@ -67,7 +70,8 @@ def delta_steps(ctx: Context, index: bool = False, locals_: bool = True) -> list
             steps.append(no_path(ctx, name))
             continue
         else:
-            named = is_named(ctx, name)
+            longest = max(terms_size(cotangents[s.name]) for s, _ in arriving[name])
+            named = is_named(ctx, name) or longest > MAX_INLINED
             whole[name] = _whole(ctx, arriving[name], whole)
             made, cotangents[name] = _cotangent_steps(
                 ctx, name, arriving[name], cotangents, named, section, taken, index, whole[name]
@@ -247,7 +251,7 @@ def _cotangent_steps(
             sides.append(ctx.result(result))
         shapes, kind = "", "simplify" if len(lines) > 1 else "chain"
     if result is not None and not np.any(result):
-        zero = cotangent_reason(ctx, [s for s, _ in arriving])
+        zero = cotangent_reason(ctx, name)
         rule = "; ".join(r for r in (rule, zero) if r)
     if result is not None:
         ctx.extra[f"∂{ctx.top}/∂{sym(name)}"] = result

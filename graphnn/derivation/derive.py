@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -9,9 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from graphnn.calculus.shapes import shape_text
 from graphnn.derivation.context import Context
 from graphnn.derivation.cotangents import delta_steps
 from graphnn.derivation.evaluation import make_context
+from graphnn.derivation.index_form import element
+from graphnn.derivation.local import opened
 from graphnn.derivation.paths import (
     is_scalar_network,
     no_path,
@@ -63,6 +67,8 @@ def derive(
     """
     if mode not in MODES:
         raise GraphError(f"there is no mode {mode!r}; one of {', '.join(MODES)}")
+    if lr is not None and not math.isfinite(lr):
+        raise GraphError(f"the learning rate is a number; {lr} was given")
     if not 1 <= digits <= 15:
         raise GraphError(f"digits lie between 1 and 15; {digits} was given")
     graph = as_graph(thing)
@@ -73,7 +79,7 @@ def derive(
     given = {canonical(name): value for name, value in (at or {}).items()}
     _check_given(net, given)
     ctx = make_context(net, loss, wanted, given, assume, digits, cotangent)
-    steps = [*_missing(net, given), *_forward(ctx)]
+    steps = [*_missing(net, given), *_forward(ctx, index)]
     if mode == "forward":
         steps += _forward_mode(ctx)
     else:
@@ -147,21 +153,23 @@ def _missing(net: Network, given: Mapping[str, Any]) -> list[Step]:
     return [Step("remark", "", None, (), text)]
 
 
-def _forward(ctx: Context) -> list[Step]:
-    """One line a statement: as written, with numbers, the result."""
+def _forward(ctx: Context, index: bool) -> list[Step]:
+    """One line a statement: as written (in index notation with `index`), numbers, the result."""
     steps = []
     for s in ctx.net.statements:
         lhs: Expr = sym(s.name) if not s.index else apply("[]", sym(s.name), *s.index)
+        written = s.written
+        form = ctx.forms[s.name]
+        if index and form is not None and s.index is None:
+            lhs, written = ctx.letters([element(s.name, form.index), opened(ctx, form.tree)])
         result = None if ctx.values is None else ctx.values[s.name]
         shape = ctx.net.nodes[s.name].shape
-        from graphnn.calculus.shapes import shape_text
-
         steps.append(
             Step(
                 "forward",
                 s.name,
                 lhs,
-                ctx.sides(s.written, result),
+                ctx.sides(written, result),
                 "",
                 s.reads,
                 "Forward",

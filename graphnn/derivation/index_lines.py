@@ -111,7 +111,8 @@ def assumable(found: Terms, ctx: Context) -> str:
             inside = [f for f in split_product(term.body).factors if contains(f, b)]
             if len(inside) == 1 and inside[0].head == "[]":
                 name = str(inside[0].args[0].args[0])
-                if name in ctx.net.leaves and inside[0].args[-1] is b and not term.deltas:
+                given = name in ctx.net.leaves and name not in ctx.wrt
+                if given and inside[0].args[-1] is b and not term.deltas:
                     total = ctx.letters([apply("Σ", b, inside[0])])[0]
                     return f"if {total} = 1 is assumed (sum({name})=1), the line is shorter"
     return ""

@@ -66,11 +66,16 @@ def _is_whole_gradient(ctx: Context, statement: Statement, name: str) -> bool:
 
 
 def is_named(ctx: Context, name: str) -> bool:
-    """Whether a cotangent gets a name: it is asked for, or its statement passes it on twice."""
+    """Whether a cotangent gets a name: it is asked for, or its statement has several operands.
+
+    The derivation for one weight then reads like the one for all of them: δ hᵀ.
+    """
     if name in ctx.wrt:
         return True
+    tensor = bool(ctx.net.nodes[name].shape)
+    statement = ctx.statements[name]
     return (
-        len(ctx.operands(ctx.statements[name])) > 1
+        len(statement.reads if tensor else ctx.operands(statement)) > 1
         or ctx.users[name] > 1
         or ctx.forms[name] is None
     )

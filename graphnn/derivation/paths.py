@@ -6,6 +6,7 @@ Up to eight paths are shown one by one and summed; a network with more is shown 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -34,6 +35,8 @@ from graphnn.expression.tree import Expr, num, sym
 from graphnn.graph.statements import Statement
 
 MAX_PATHS = 8
+MAX_LINKS = 30
+"""A product of more factors than this is nobody's to read: cotangents show it link by link."""
 
 SHORT = 6
 
@@ -50,6 +53,13 @@ def paths(ctx: Context, name: str) -> list[tuple[str, ...]] | None:
         for operand in ctx.operands(statement):
             counts[operand] = counts.get(operand, 0) + counts.get(statement.name, 0)
     if counts.get(name, 0) > MAX_PATHS:
+        return None
+    lengths = {ctx.loss: 0}
+    for statement in reversed(ctx.path_statements):
+        for operand in ctx.operands(statement):
+            further = lengths.get(statement.name, 0) + 1
+            lengths[operand] = max(lengths.get(operand, 0), further)
+    if lengths.get(name, 0) > MAX_LINKS:
         return None
     users: dict[str, list[str]] = {}
     for statement in ctx.path_statements:
@@ -113,7 +123,7 @@ def scalar_steps(ctx: Context) -> list[Step] | None:
         if every[name] != [(ctx.loss, name)]:
             steps.extend(_product_steps(ctx, name, every[name] or [], slopes))
     if len(ctx.wrt) > 1:
-        steps.append(_work(ctx, slopes))
+        steps.append(replace(_work(ctx, slopes), section=steps[-1].section))
     return steps
 
 
@@ -189,16 +199,23 @@ def _product_steps(
         sides = [Side(symbols)] if named else []
         sides.append(Side(spaced(factors)))
         numbers = [] if ctx.values is None else [literal(ctx.number(f)) or ZERO for f in factors]
-        if len(found) == 1:
-            sides = _with_simplified(ctx, sides, product)
+        shown = spaced(numbers, ones=True) if numbers else ZERO
+        if len(found) == 1 and len(sides) < len(sides := _with_simplified(ctx, sides, product)):
+            # The numbers belong to the line above them: what cancelled need not be finite.
+            smaller = sides[-1].expr or product
+            result = None if result is None else ctx.number(smaller)
+            shown = ctx.substituted(smaller) or shown
+            numbers = [shown, shown]
+        if ZERO in factors and len(factors) > 1 and result is None:
+            sides.append(Side(ZERO))
         if result is not None:
-            shown = spaced(numbers, ones=True)
-            if len(numbers) > 1:
+            if len(numbers) > 1 and shown is not sides[-1].expr:
                 sides.append(Side(shown, "numbers"))
             same = "=" if reproduces(shown, result, ctx.digits) else "≈"
             if literal(result) is not sides[-1].expr:
                 sides.append(ctx.result(result, same))
-        rule = path_reason(ctx, path, slopes) if result is not None and not np.any(result) else ""
+        zero = ZERO in factors or (result is not None and not np.any(result))
+        rule = path_reason(ctx, path, slopes) if zero else ""
         if is_partial(ctx, *links[0]):
             form = ctx.forms[ctx.loss]
             rule = rule or (margin(form.tree, sym(links[0][1])) if form is not None else "")

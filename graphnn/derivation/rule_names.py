@@ -67,6 +67,8 @@ def margin(tree: Expr, e: Expr) -> str:
         if len(touched) == 1 and not is_leaf(touched[0]) and touched[0].head != "[]":
             return margin(touched[0], e)
         return "sum rule"
+    if node.head == "^" and contains(node.args[1], e):
+        return "exponential rule: (cᵘ)′ = cᵘ·log c·u′"
     if node.head == "^":
         return "power rule" + _inner(node.args[0], e)
     if node.head in _CALL_RULES and node.head in CALLS:

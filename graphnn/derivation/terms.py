@@ -159,14 +159,20 @@ def element_derivative(tree: Expr, e: Expr, own: Expr | None = None) -> Expr:
     wanted = str(names[e].args[0])
     derived = _own_rule(plain, wanted) if own is not None and tree.head not in CALLS else None
     if derived is None:
-        derived = fold(plain, lambda node, inner: _slope(node, inner, wanted))
-        expanded = _expanded(plain)
-        _judge(expanded, _expanded(derived), wanted)
+        derived = judged_derivative(plain, wanted)
     elif own is not None:
         derived = substitute(derived, {sym(OUTPUT): own})
     back = {symbol: original for original, symbol in names.items()}
     result = substitute(derived, back)
     return substitute(result, {tree: own}) if own is not None else result
+
+
+@lru_cache(maxsize=8192)
+def judged_derivative(plain: Expr, wanted: str) -> Expr:
+    """The derivative of a tree over `_0, _1, …`: taken and judged once, whatever its names are."""
+    derived = fold(plain, lambda node, inner: _slope(node, inner, wanted))
+    _judge(_expanded(plain), _expanded(derived), wanted)
+    return derived
 
 
 def _own_rule(plain: Expr, wanted: str) -> Expr | None:

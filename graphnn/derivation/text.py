@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from graphnn.derivation.steps import Derived, Side, Step
 from graphnn.expression.ascii import spell
 from graphnn.expression.unicode import to_unicode
@@ -12,24 +14,25 @@ WIDE = 100
 
 def to_text(derivation: Derived, ascii: bool = False) -> str:  # noqa: A002
     """The derivation as a person would write it out; `ascii` spells every sign."""
+    say = spell if ascii else str
     blocks: list[str] = []
     section = ""
     rows: list[Step] = []
     for step in (*derivation.steps, None):
         if step is None or step.section != section:
             if rows:
-                blocks.append(_block(section, rows, derivation.digits))
+                blocks.append(_block(section, rows, derivation.digits, say))
             rows = []
             section = step.section if step is not None else ""
         if step is not None:
             rows.append(step)
-    text = "\n\n".join(blocks) + "\n"
-    return spell(text) if ascii else text
+    return "\n\n".join(blocks) + "\n"
 
 
-def _block(section: str, steps: list[Step], digits: int) -> str:
-    lines = [section] if section else []
-    columns = [_cells(step, digits) for step in steps]
+def _block(section: str, steps: list[Step], digits: int, say: Callable[[str], str]) -> str:
+    """One section; `say` spells a cell before the columns are measured."""
+    lines = [say(section)] if section else []
+    columns = [[say(cell) for cell in _cells(step, digits)] for step in steps]
     plain = [
         cells
         for cells, step in zip(columns, steps, strict=True)
@@ -42,7 +45,7 @@ def _block(section: str, steps: list[Step], digits: int) -> str:
     rows: list[tuple[str, str]] = []
     for step, cells in zip(steps, columns, strict=True):
         if not cells:
-            rows.append((f"  {step.rule}", ""))
+            rows.append((f"  {say(step.rule)}", ""))
         elif _is_stacked(step, cells):
             rows.extend(_stacked(step, cells, width))
         else:
@@ -50,6 +53,7 @@ def _block(section: str, steps: list[Step], digits: int) -> str:
             for k, cell in enumerate(cells[1:]):
                 row += " " + cell.ljust(widths[k])
             rows.append((f"  {row.rstrip()}", step.rule))
+    rows = [(row, say(rule)) for row, rule in rows]
     column = max((len(row) for row, rule in rows if rule and len(row) <= WIDE), default=0)
     lines += [f"{row.ljust(column)}{' ' * MARGIN}{rule}" if rule else row for row, rule in rows]
     return "\n".join(line.rstrip() for line in lines)

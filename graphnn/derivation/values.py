@@ -165,7 +165,7 @@ def _node_value(node: Expr, results: dict[Expr, Array], env: Mapping[str, Any], 
             return np.asarray(0)
     parts = [results[part] for part in node.args]
     if node.head in _OPERATORS:
-        return _OPERATORS[node.head](*parts)
+        return _bounded(_OPERATORS[node.head](*parts))
     if node.head in FUNCTIONS:
         made = function_value(node.head, *(np.asarray(p, dtype=np.float64) for p in parts))
         return _exact_result(node.head, parts, np.asarray(made))
@@ -206,7 +206,7 @@ def _element(node: Expr, results: dict[Expr, Array], axes: _Axes) -> Array:
             part.args[0] if part.head == "num" else slice(*(_bound(p) for p in part.args))
             for part in index
         )
-        return np.asarray(array[where])
+        return _array(array[where])
     return np.asarray(array[tuple(np.asarray(results[part], dtype=np.int64) for part in index)])
 
 
@@ -239,6 +239,8 @@ def _reduction(node: Expr, results: dict[Expr, Array]) -> Array:
     if node.head == "sum":
         return total
     count = x.size // max(1, total.size)
+    if not count:
+        return np.full(total.shape, np.nan)
     return _array(total / count if total.dtype != object else total * Fraction(1, count))
 
 
@@ -282,6 +284,20 @@ def _bits(a: Array) -> int:
     return max(
         (max(x.numerator.bit_length(), x.denominator.bit_length()) for x in exact_parts), default=0
     )
+
+
+def _bounded(a: Array) -> Array:
+    """The array, as floats once its exact numbers have grown too long to compute with."""
+    if a.dtype != object or is_short(a):
+        return a
+    return np.vectorize(_rounded, otypes=[np.float64])(a)
+
+
+def _rounded(x: Number) -> float:
+    try:
+        return float(x)
+    except OverflowError:
+        return math.inf if x > 0 else -math.inf
 
 
 def is_short(a: Array) -> bool:

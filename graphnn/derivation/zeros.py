@@ -11,9 +11,9 @@ import numpy as np
 from graphnn.derivation.context import Context
 from graphnn.derivation.local import opened
 from graphnn.derivation.rule_names import FLAT
+from graphnn.expression.algebra import ZERO
 from graphnn.expression.names import show
 from graphnn.expression.tree import Expr, postorder
-from graphnn.graph.statements import Statement
 
 Slopes = Mapping[tuple[str, str], Expr]
 
@@ -23,26 +23,27 @@ def path_reason(ctx: Context, path: Sequence[str], slopes: Slopes) -> str:
     found = []
     for above, below in pairwise(path):
         slope = ctx.number(slopes[above, below])
-        if slope is not None and not np.any(slope):
+        if slopes[above, below] is ZERO or (slope is not None and not np.any(slope)):
             found.append(_function_reason(ctx, above) or f"{slopes[above, below]} = 0 here")
     return f"0: {'; '.join(dict.fromkeys(found))}" if found else ""
 
 
-def cotangent_reason(ctx: Context, users: Sequence[Statement]) -> str:
-    """Why ∂L/∂v is 0 where each of these statements reads v: the first flat one from the loss."""
-    found = []
-    seen = {statement.name for statement in users}
-    waiting = list(users)
+def cotangent_reason(ctx: Context, name: str) -> str:
+    """Why ∂L/∂v is 0: what is flat in the statements that read v, or further on towards the loss."""
+    found: list[str] = []
+    waiting, seen = [name], {name}
     while waiting:
-        statement = waiting.pop(0)
-        upstream = ctx.cotangents.get(statement.name)
-        if upstream is None or np.any(upstream):
-            found.append(_function_reason(ctx, statement.name) or "a factor is 0 here")
-            continue
-        above = [s for s in ctx.path_statements if statement.name in s.reads]
-        waiting += [s for s in above if s.name not in seen]
-        seen |= {s.name for s in above}
-    return f"0: {'; '.join(dict.fromkeys(found))}" if found else ""
+        for statement in ctx.readers.get(waiting.pop(0), ()):
+            upstream = ctx.cotangents.get(statement.name)
+            if upstream is None or np.any(upstream):
+                found.append(_function_reason(ctx, statement.name) or "a factor is 0 here")
+            elif statement.name in ctx.zeros:
+                found.append(ctx.zeros[statement.name])
+            elif statement.name not in seen:
+                seen.add(statement.name)
+                waiting.append(statement.name)
+    ctx.zeros[name] = "; ".join(dict.fromkeys(found))
+    return f"0: {ctx.zeros[name]}" if found else ""
 
 
 def _function_reason(ctx: Context, name: str) -> str:

@@ -74,15 +74,22 @@ def is_small(body: Expr) -> bool:
 def can_open(node: Node) -> bool:
     """Whether a node's elements may be written over its operands' elements.
 
-    It has to be an element-wise formula; one of integers is not (it would be cut off), of
-    conditions only comparisons are (they are 0 or 1).
+    It has to be an element-wise formula, or a reshape that only adds or drops dimensions of size
+    1. One of integers is not (it would be cut off), of conditions only comparisons are (they are
+    0 or 1).
     """
     formula = node.op
+    if formula == "reshape":
+        return _long(node) == _long(node.operands[0])
     if not isinstance(formula, Formula) or len(node.operands) > MAX_OPERANDS:
         return False
     if not formula.is_elementwise or not is_small(formula.body):
         return False
     return node.dtype in FLOATS or (node.dtype == "bool" and is_flag(formula.body))
+
+
+def _long(node: Node) -> list[Size]:
+    return [size for size in node.shape if size != 1]
 
 
 def is_flag(body: Expr) -> bool:
@@ -97,15 +104,14 @@ def without_affine(root: Node, opened: set[Node]) -> set[Node]:
     """
     functions: set[Node] = set()
     kept: set[Node] = set()
-    order = [node for node in topological_within(root, opened) if isinstance(node.op, Formula)]
+    order = topological_within(root, opened)
     applied = {
         node.operands[0]
         for node in order
         if isinstance(node.op, Formula) and node.op.body.head in FUNCTIONS and node.operands
     }
     for node in order:
-        assert isinstance(node.op, Formula)
-        heads = {part.head for part in postorder(node.op.body)}
+        heads = {p.head for p in postorder(node.op.body)} if isinstance(node.op, Formula) else set()
         if heads & set(FUNCTIONS) or any(o in functions for o in node.operands):
             functions.add(node)
         if node in functions or node in applied or not heads & {"+", "-"}:
@@ -208,8 +214,13 @@ class Region:
         value = scalar_value(node)
         if value is not None:
             return num(value)
-        if node not in self.opened or not isinstance(node.op, Formula):
+        if node not in self.opened:
             return self.symbol(node, index)
+        if not isinstance(node.op, Formula):
+            (whole,) = node.operands
+            kept = (p for p, size in zip(index, node.shape, strict=True) if size != 1)
+            places = tuple(polynomial(0) if size == 1 else next(kept) for size in whole.shape)
+            return self.element(whole, places)
         if (node, index) in self.parts:
             return self.parts[node, index]
         names = [str(single_axis(part)) for part in node.op.write]

@@ -289,10 +289,12 @@ def test_a_wrong_elementary_rule_is_judged(monkeypatch):
         return multiply(num(2), found) if node.head == "sin" else found
 
     monkeypatch.setattr(terms_module, "_slope", wrong)
-    terms_module.element_derivative.cache_clear()
+    for cache in (terms_module.element_derivative, terms_module.judged_derivative):
+        cache.cache_clear()
     with pytest.raises(GraphError, match="is not the derivative"):
         derived("L = sin(w*x) + w", "w", {"w": 0.3, "x": 0.7})
-    terms_module.element_derivative.cache_clear()
+    for cache in (terms_module.element_derivative, terms_module.judged_derivative):
+        cache.cache_clear()
 
 
 def test_a_wrong_rule_that_escapes_the_judge_is_not_the_gradient(monkeypatch):
