@@ -50,9 +50,7 @@ def mean_cross_entropy(digits=3):
 def mean_squared_error(digits=3):
     """Lecture 2: three rows, f = (30, 80, 85), y = (90, 20, 95): 2433.33."""
     network = gnn.parse("f: (3); y: (3); J = mean((y − f)²)")
-    return gnn.derive(
-        network.graph, "f", at={"f": [30, 80, 85], "y": [90, 20, 95]}, digits=digits
-    )
+    return gnn.derive(network.graph, "f", at={"f": [30, 80, 85], "y": [90, 20, 95]}, digits=digits)
 
 
 def main():

@@ -7,6 +7,8 @@
 -0.106
 """
 
+from typing import TYPE_CHECKING
+
 from graphnn.derivation.derive import derive
 from graphnn.derivation.result import Derivation
 from graphnn.errors import DtypeError, GraphError, ShapeError, TextError, ValueMissing
@@ -65,6 +67,11 @@ from graphnn.graph.ops import (
 from graphnn.text.program import Program, parse
 
 __version__ = "0.1.0"
+
+_ELSEWHERE = {
+    "draw": "graphnn draws with viz: import viz; viz.draw(L)",
+    "compile": "graphnn compiles with codegen: import codegen; codegen.compile(L)",
+}
 
 __all__ = [
     "Derivation",
@@ -136,3 +143,23 @@ __all__ = [
     "where",
     "xlogy",
 ]
+
+if not TYPE_CHECKING:  # A type checker would take every name for known.
+
+    def __getattr__(name: str) -> object:
+        """AttributeError that says where to find `draw` and `compile`, or which name was meant.
+
+        >>> import graphnn as gnn
+        >>> gnn.sigmoyd
+        Traceback (most recent call last):
+        AttributeError: module 'graphnn' has no attribute 'sigmoyd'. Did you mean: 'sigmoid'?
+        """
+        from difflib import get_close_matches
+
+        message = _ELSEWHERE.get(name)
+        if message is None:
+            message = f"module 'graphnn' has no attribute {name!r}"
+            near = get_close_matches(name, __all__, 1)
+            if near:
+                message += f". Did you mean: {near[0]!r}?"
+        raise AttributeError(message)

@@ -181,7 +181,7 @@ def compile_(
     -o says.
 
     \b
-    graphnn compile "z = x@W.T + b; L = mean((z - y)^2)" W="[[1,2]]" --wrt W --wrt b -o model.py
+    graphnn compile "x: (B, 2); z = x@W.T + b; L = mean((z - y)^2)" W="[[1,2]]" --wrt W --wrt b -o model.py
     """  # noqa: D301
     import codegen
 

@@ -36,7 +36,9 @@ def chain_of(
     detail: str = "paths",
     digits: int = 3,
 ) -> Chain | None:
-    r"""The chain from the first output back to `wrt`; None where the path is not single or scalar.
+    r"""The chain from the first output back to `wrt`.
+
+    None where the path is not single or not scalar, or has one link: ∂L/∂x = ∂L/∂x says nothing.
 
     >>> import graphnn as gnn
     >>> w, x = gnn.parameter("w"), gnn.input("x")
@@ -50,7 +52,7 @@ def chain_of(
     net = network(graph, detail)
     found = numbers(graph, net, at, [wrt])
     path = _path(net, canonical(wrt), found.loss)
-    if not path or found.loss is None:
+    if len(path) < 2 or found.loss is None:
         return None
     factors = []
     texts = []

@@ -7,13 +7,22 @@ people who cannot see the picture.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
 
 from graphnn.calculus.formula import Shape
+from graphnn.calculus.polynomial import (
+    Atom,
+    FloorDivision,
+    Monomial,
+    Polynomial,
+    polynomial,
+    to_expression,
+)
 from graphnn.expression.latex import to_latex
 from graphnn.expression.names import PATTERN, latex, show
 from graphnn.expression.numerals import numeral
@@ -21,18 +30,28 @@ from graphnn.expression.tree import Expr, Number, postorder, substitute, sym
 from graphnn.expression.unicode import to_unicode
 from viz.typeset import protect
 
-MAX_SHOWN = 3  # larger tensors are shown by their norm
+MAX_SHOWN = 3  # larger tensors are shown by their norm,
+MAX_MATRIX = (2, 3)  # except small matrices
+MAX_ROW = 24  # whose rows are not longer than this, in characters
 
 _SAFE = re.compile(PATTERN)
-_FRACTION = re.compile(r"\\frac\{(\\partial [^/]*)\}\{(\\partial .*)\}")
 
 
 @dataclass(frozen=True)
 class Label:
-    """One text, in LaTeX and in plain Unicode; both empty where nothing is shown."""
+    """One text, in LaTeX and in plain Unicode; both empty where nothing is shown.
+
+    `level` is the LaTeX with its derivatives written with slashes: between bars, the height of a
+    fraction would stretch them. It is the LaTeX itself unless another is given.
+    """
 
     latex: str = ""
     text: str = ""
+    level: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        """What has no fraction is level."""
+        object.__setattr__(self, "level", self.level or self.latex)
 
     def __bool__(self) -> bool:
         """Whether anything is shown."""
@@ -40,7 +59,7 @@ class Label:
 
     def __add__(self, other: Label) -> Label:
         """One text after the other."""
-        return Label(self.latex + other.latex, self.text + other.text)
+        return Label(self.latex + other.latex, self.text + other.text, self.level + other.level)
 
 
 NOTHING = Label()
@@ -88,15 +107,20 @@ def short(value: float) -> Number:
 
 
 def value_label(value: npt.ArrayLike, digits: int = 3, given: bool = False) -> Label | None:
-    """A scalar or an array of up to three numbers; None for larger ones.
+    """A scalar, an array of up to three numbers or a matrix of up to 2×3; None for larger ones.
 
     `given` numbers were typed by somebody, short decimals stay exact; computed ones are rounded,
     unless they are integers.
     """
     array = np.asarray(value)
-    if array.size > MAX_SHOWN or array.ndim > 2 or array.size == 0:
+    matrix = array.ndim == 2 and min(array.shape) > 1
+    if array.ndim > 2 or array.size == 0 or (array.size > MAX_SHOWN and not matrix):
+        return None
+    if matrix and any(size > most for size, most in zip(array.shape, MAX_MATRIX, strict=True)):
         return None
     numbers = [number_label(_number(v, given), digits) for v in array.ravel().tolist()]
+    if matrix:
+        return _matrix(numbers, array.shape[1])
     if array.ndim == 0:
         return numbers[0]
     column = array.ndim == 2 and array.shape[1] == 1 and array.shape[0] > 1
@@ -110,6 +134,15 @@ def value_label(value: npt.ArrayLike, digits: int = 3, given: bool = False) -> L
     )
 
 
+def _matrix(numbers: Sequence[Label], columns: int) -> Label | None:
+    rows = [numbers[k : k + columns] for k in range(0, len(numbers), columns)]
+    texts = [" ".join(n.text for n in row) for row in rows]
+    if any(len(text) > MAX_ROW for text in texts):
+        return None
+    cells = r" \\ ".join(" & ".join(n.latex for n in row) for row in rows)
+    return Label(rf"\begin{{bmatrix}}{cells}\end{{bmatrix}}", f"[{'; '.join(texts)}]")
+
+
 def _number(value: Number, given: bool) -> Number:
     if isinstance(value, int | Fraction):
         return value
@@ -120,24 +153,46 @@ def _number(value: Number, given: bool) -> Number:
 
 def norm_label(inner: Label, value: npt.ArrayLike, digits: int = 3) -> Label:
     """‖W‖ = 0.548, ‖∂L/∂W‖ = 0.0245, for what is too large to be written out."""
-    # Between the bars a fraction is written with a slash: its height would stretch them.
-    level = _FRACTION.sub(r"\1/\2", inner.latex)
     norm = number_label(_number(float(np.linalg.norm(np.asarray(value, float))), False), digits)
-    return Label(rf"\lVert {level}\rVert = {norm.latex}", f"‖{inner.text}‖ = {norm.text}")
+    return Label(rf"\lVert {inner.level}\rVert = {norm.latex}", f"‖{inner.text}‖ = {norm.text}")
 
 
 def shape_label(shape: Shape, dtype: str) -> Label:
-    r"""The space that a tensor lives in; nothing for a scalar.
+    r"""The space that a tensor lives in; nothing for a scalar. A size that is a sum has brackets.
 
     >>> shape_label((2, 3), "float32")
     Label(latex='\\mathbb{R}^{2\\times 3}', text='ℝ^2×3')
+    >>> from graphnn.calculus.polynomial import dimension
+    >>> shape_label((3, dimension("x0") - dimension("K0") + 1), "float32").text
+    'ℝ^3×(x₀ − K₀ + 1)'
     """
     if not shape:
         return Label()
     letter, sign = {"int64": ("Z", "ℤ"), "bool": ("B", "𝔹")}.get(dtype, ("R", "ℝ"))
-    sizes = [str(size) for size in shape]
-    latex_sizes = r"\times ".join(protect(s) if not s.isalnum() else s for s in sizes)
-    return Label(rf"\mathbb{{{letter}}}^{{{latex_sizes}}}", f"{sign}^{'×'.join(sizes)}")
+    sizes = []
+    for size in shape:
+        label = formula_label(to_expression(_ordered(polynomial(size))))
+        apart = isinstance(size, Polynomial) and len(size.terms) > 1
+        latex_size = f"({label.latex})" if apart and len(shape) > 1 else label.latex
+        sizes.append(Label(latex_size, f"({label.text})" if apart else label.text))
+    exponent = r"\times ".join(size.latex for size in sizes)
+    text = "×".join(size.text for size in sizes)
+    return Label(rf"\mathbb{{{letter}}}^{{{exponent}}}", f"{sign}^{text}")
+
+
+def _ordered(size: Polynomial) -> Polynomial:
+    """For reading: what is added, what is subtracted, then the number."""
+
+    def inside(atom: Atom) -> Atom:
+        if isinstance(atom, FloorDivision):
+            return FloorDivision(_ordered(atom.numerator), _ordered(atom.denominator))
+        return atom
+
+    def place(term: tuple[Monomial, int]) -> int:
+        return 2 if not term[0] else int(term[1] < 0)
+
+    terms = sorted(size.terms, key=place)
+    return Polynomial(tuple((tuple(inside(a) for a in m), c) for m, c in terms))
 
 
 def gradient_label(output: str, name: str) -> Label:
@@ -150,6 +205,7 @@ def gradient_label(output: str, name: str) -> Label:
     return Label(
         rf"\frac{{\partial {top.latex}}}{{\partial {bottom.latex}}}",
         f"∂{top.text}/∂{bottom.text}",
+        rf"\partial {top.latex}/\partial {bottom.latex}",
     )
 
 

@@ -260,10 +260,14 @@ def _through(loss: str, user: str, name: str) -> Label:
     Where the loss itself reads the value, ∂⁺L/∂x: everything else that it reads is held fixed.
     """
     if user != loss:
-        return gradient_label(loss, user) + Label(r"\,", "·") + gradient_label(user, name)
+        return (
+            gradient_label(loss, user) + Label(r"\,", "·", r"\cdot ") + gradient_label(user, name)
+        )
     whole = gradient_label(loss, name)
     return Label(
-        whole.latex.replace(r"\partial", r"\partial^{+}", 1), whole.text.replace("∂", "∂⁺", 1)
+        whole.latex.replace(r"\partial", r"\partial^{+}", 1),
+        whole.text.replace("∂", "∂⁺", 1),
+        whole.level.replace(r"\partial", r"\partial^{+}", 1),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 from itertools import chain as chained
 from itertools import count
 
@@ -47,7 +48,10 @@ from graphnn.graph.statements import Statement
 MAX_INLINED = 16
 """Values in a cotangent, above which it gets a name although it is used once."""
 
-MAX_WHOLE = 60
+MAX_DIGITS = 4
+"""Digits of an exact factor in a cotangent, above which it gets a name: 0.99·0.99 is enough."""
+
+MAX_WHOLE = 24
 """Values in a gradient without δs, above which nobody would look for a shorter form."""
 
 Whole = tuple[Terms, tuple[str, ...]]
@@ -70,8 +74,9 @@ def delta_steps(ctx: Context, index: bool = False, locals_: bool = True) -> list
             steps.append(no_path(ctx, name))
             continue
         else:
-            longest = max(terms_size(cotangents[s.name]) for s, _ in arriving[name])
-            named = is_named(ctx, name) or longest > MAX_INLINED
+            named = is_named(ctx, name) or any(
+                _is_long(cotangents[s.name]) for s, _ in arriving[name]
+            )
             whole[name] = _whole(ctx, arriving[name], whole)
             made, cotangents[name] = _cotangent_steps(
                 ctx, name, arriving[name], cotangents, named, section, taken, index, whole[name]
@@ -84,10 +89,22 @@ def delta_steps(ctx: Context, index: bool = False, locals_: bool = True) -> list
             arriving.setdefault(operand, []).append((statement, local(ctx, statement, operand)))
     if not locals_:
         return steps
-    locals_lines = local_lines(ctx, section)
-    steps = [*_place_steps(ctx, section), *locals_lines, *steps]
+    slopes = local_lines(ctx, section)
+    steps = [*_place_steps(ctx, section), *slopes, *steps]
     why = [] if index else why_the_transpose(ctx, cotangents)
     return [*steps, *why]
+
+
+def _is_long(found: Terms) -> bool:
+    """Whether a cotangent is too long to stand inside another, by its values or its numbers."""
+    if terms_size(found) > MAX_INLINED:
+        return True
+    numbers = (n.args[0] for t in found for n in postorder(t.body) if n.head == "num")
+    return any(isinstance(x, int | Fraction) and _digits(x) > MAX_DIGITS for x in numbers)
+
+
+def _digits(x: int | Fraction) -> int:
+    return max(len(str(abs(x.numerator))), len(str(x.denominator)))
 
 
 def _backward_order(ctx: Context) -> list[str]:
@@ -132,14 +149,11 @@ def _place_steps(ctx: Context, section: str) -> list[Step]:
         read = dict.fromkeys(n.args[0] for n in postorder(body) if n.head == "[]")
         values = ", ".join(str(value) for value in read)
         rule = f"where the maximum of {values} is; the first, where there are several"
-        sides = () if found is None else (ctx.result(found),)
-        kind = "remark" if found is None else "local"
-        text = f"{lhs} is {rule}"
-        steps.append(
-            Step(kind, "", None, (), text, section=section)
-            if found is None
-            else Step(kind, "", lhs, sides, rule, section=section, value=found)
-        )
+        if found is None:
+            steps.append(Step("remark", "", None, (), f"{lhs} is {rule}", section=section))
+        else:
+            sides = (ctx.result(found),)
+            steps.append(Step("local", "", lhs, sides, rule, section=section, value=found))
     return steps
 
 
@@ -314,11 +328,11 @@ def _with_whole(
         ctx.exactly(tree, free, ctx.cotangents.get(name))
         _, shown = ctx.letters([partial(ctx.top, element(name, free)), tree])
     else:
-        tree = matrix_form(found, free)
-        if tree is None:
+        whole_form = matrix_form(found, free)
+        if whole_form is None:
             return sides
-        ctx.exactly(tree, (), ctx.cotangents.get(name))
-        shown = tree
+        ctx.exactly(whole_form, (), ctx.cotangents.get(name))
+        shown = whole_form
     why = "; ".join(["the δs written out", CANCELLED, *facts])
     at = next((k for k, side in enumerate(sides) if side.kind != "symbols"), len(sides))
     return [*sides[:at], Side(shown, rule=why), *sides[at:]]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from graphnn.derivation.index_form import (
     HIDDEN,
@@ -38,6 +39,7 @@ from graphnn.expression.tree import (
     postorder,
     rebuild,
     substitute,
+    symbols,
 )
 
 
@@ -68,6 +70,31 @@ class Knowledge:
     eliminations: tuple[Elimination, ...] = ()
     shortcuts: tuple[Elimination, ...] = ()
     facts: tuple[Fact, ...] = ()
+
+    @cached_property
+    def _places(self) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
+        """Name → where it is eliminated, and where it has a shortcut: a lookup, not a search."""
+        found: tuple[dict[str, list[int]], dict[str, list[int]]] = ({}, {})
+        for places, known in zip(found, (self.eliminations, self.shortcuts), strict=True):
+            for k, elimination in enumerate(known):
+                places.setdefault(elimination.hidden, []).append(k)
+        return found
+
+    def hidden_in(self, e: Expr) -> list[Elimination]:
+        """The eliminations that an expression needs, one after the other."""
+        chosen: set[int] = set()
+        waiting = symbols(e)
+        while waiting:
+            for k in self._places[0].get(waiting.pop(), ()):
+                if k not in chosen:
+                    chosen.add(k)
+                    waiting += symbols(self.eliminations[k].replacement)
+        return [self.eliminations[k] for k in sorted(chosen)]
+
+    def shortcuts_in(self, e: Expr) -> list[Elimination]:
+        """The shortcuts for the values that an expression reads."""
+        chosen = {k for name in symbols(e) for k in self._places[1].get(name, ())}
+        return [self.shortcuts[k] for k in sorted(chosen)]
 
 
 def knowledge(forms: Sequence[IndexForm], indices: Indices) -> Knowledge:

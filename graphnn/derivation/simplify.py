@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from graphnn.derivation.index_form import (
     Indices,
 )
-from graphnn.derivation.knowledge import Elimination, Fact, Knowledge, apart, eliminate, leaf_count
+from graphnn.derivation.knowledge import Fact, Knowledge, apart, eliminate, leaf_count
 from graphnn.derivation.terms import Term, Terms
 from graphnn.expression.algebra import (
     ONE,
@@ -66,12 +66,12 @@ def _delta(found: list[Term], known: Knowledge, indices: Indices) -> list[Term]:
 
 
 def _hidden(found: list[Term], known: Knowledge, indices: Indices) -> list[Term]:
-    return [Term(t.bound, t.deltas, eliminate(t.body, known.eliminations)) for t in found]
+    return [Term(t.bound, t.deltas, eliminate(t.body, known.hidden_in(t.body))) for t in found]
 
 
 def _cancel(found: list[Term], known: Knowledge, indices: Indices) -> list[Term]:
     plain = (Term(t.bound, t.deltas, cancelled(t.body)) for t in found)
-    return [shortened(t, known.shortcuts) for t in plain]
+    return [shortened(t, known) for t in plain]
 
 
 def _fact(found: list[Term], known: Knowledge, indices: Indices) -> list[Term]:
@@ -89,7 +89,17 @@ def cancelled(body: Expr) -> Expr:
     """Rule `cancel`: the cancelled form where it repeats fewer values, else the body as it was."""
     if all(n.head != "/" for n in postorder(body)) and len(terms(body)) < 2:
         return body
-    return _shorter(body)
+    return body if _nothing_to_cancel(body) else _shorter(body)
+
+
+def _nothing_to_cancel(body: Expr) -> bool:
+    """A quotient of distinct factors without sums, no value on both sides: sympy is not asked."""
+    product = split_product(body)
+    parts = (*product.factors, *product.divisors)
+    if len(set(parts)) < len(parts) or any(part.head in ("+", "-", "^") for part in parts):
+        return False
+    above = {name for factor in product.factors for name in symbols(factor)}
+    return above.isdisjoint(name for divisor in product.divisors for name in symbols(divisor))
 
 
 def _shorter(body: Expr) -> Expr:
@@ -101,9 +111,9 @@ def _shorter(body: Expr) -> Expr:
     return smaller if leaf_count(smaller) < size else body
 
 
-def shortened(term: Term, shortcuts: Sequence[Elimination]) -> Term:
+def shortened(term: Term, known: Knowledge) -> Term:
     """A named value written through another, where the cancelled line is shorter for it."""
-    body = eliminate(term.body, shortcuts)
+    body = eliminate(term.body, known.shortcuts_in(term.body))
     if body is term.body:
         return term
     body = cancelled(body)

@@ -82,7 +82,8 @@ def _points(graph: Graph) -> dict[str, Any] | None:
     found: dict[str, Any] = {}
     for node in graph.nodes:
         if node.op in ("input", "parameter"):
-            if node.dtype == "int64" or not all(isinstance(size, int) for size in node.shape):
+            sizes = [size for size in node.shape if isinstance(size, int)]
+            if node.dtype == "int64" or len(sizes) < len(node.shape):
                 return None
-            found[node.attribute("name")] = generator.uniform(0.2, 0.9, size=node.shape)
+            found[node.attribute("name")] = generator.uniform(0.2, 0.9, size=sizes)
     return found

@@ -290,7 +290,7 @@ def _bounded(a: Array) -> Array:
     """The array, as floats once its exact numbers have grown too long to compute with."""
     if a.dtype != object or is_short(a):
         return a
-    return np.vectorize(_rounded, otypes=[np.float64])(a)
+    return np.asarray(np.vectorize(_rounded, otypes=[np.float64])(a))
 
 
 def _rounded(x: Number) -> float:

@@ -30,7 +30,8 @@ def spell(text: str) -> str:
     'dL/da * (da/dz)'
     """
     text = _INNER_PARTIAL.sub(lambda m: f"({m[0]})", text)
-    text = re.sub(r"σ(?=\()", "sigmoid", text)
+    text = re.sub(r"σ(?=\()", lambda m: _sigma(text, m.end()), text)
+    text = re.sub(rf"√({_OPERAND})", lambda m: f"sqrt{_bracketed(m[1])}", text)
     text = re.sub(r"[ΣƩ∑](?=_)", "sum", text)
     text = re.sub(r"δ(?=_([a-z][a-z](?![^\W⁰¹²³⁴⁵⁶⁷⁸⁹ᵀ])|\{))", "delta", text)
     text = re.sub(r"ᵀ(?=[^\W\d])", "ᵀ ", text)
@@ -39,3 +40,18 @@ def spell(text: str) -> str:
     text = re.sub(r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+", lambda m: "^" + m[0].translate(_POWERS), text)
     text = "".join(_SIGNS.get(letter, letter) for letter in text)
     return text.encode("ascii", "replace").decode("ascii")
+
+
+def _sigma(text: str, opening: int) -> str:
+    """σ before a bracket: the function, or a value times the bracket where σ alone stands in it."""
+    level = 0
+    for place in range(opening, len(text)):
+        level += (text[place] == "(") - (text[place] == ")")
+        if level == 0:
+            inside = text[opening:place]
+            return "σ·" if re.search(r"(?<!\w)σ(?![\w(′'\u0300-\u036f])", inside) else "sigmoid"
+    return "sigmoid"
+
+
+def _bracketed(operand: str) -> str:
+    return operand if operand.startswith("(") else f"({operand})"

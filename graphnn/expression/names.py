@@ -60,6 +60,34 @@ PATTERN = (
 )
 _WHOLE = re.compile(PATTERN)
 
+_CHOICE = "write where(condition, a, b)"
+_PROGRAM = "a text holds name = expression, one a line"
+NO_NAMES = {
+    **dict.fromkeys(("if", "else", "elif", "then"), _CHOICE),
+    "mod": "there is no remainder",
+    "in": "state an extent as for i < 3",
+    "is": "compare with == or !=",
+    "not": "turn the comparison round, x <= 0",
+    "or": "write where(p, a, where(q, a, b))",
+    "and": "it stands between conditions, where(x > 0 and y > 0, a, b)",
+    "for": "it states extents, z[i] = … for i < 3",
+    **dict.fromkeys(("while", "def", "return", "import", "from", "pass"), _PROGRAM),
+}
+"""Words of programming languages that name no value, and what to write instead."""
+
+
+def no_name(word: str) -> str | None:
+    """Why a word names no value, in one line; None for a name.
+
+    >>> no_name("else"), no_name("lambda")
+    ('else is no name; write where(condition, a, b)', None)
+    """
+    if word in NO_NAMES:
+        return f"{word} is no name; {NO_NAMES[word]}"
+    if _WHOLE.fullmatch(word):
+        return None
+    return f"{word!r} is no name; a name is letters, then digits or _, such as x1 or W_hh"
+
 
 @lru_cache(maxsize=4096)
 def canonical(name: str) -> str:

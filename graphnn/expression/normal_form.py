@@ -53,7 +53,7 @@ class Bag:
 
     def __eq__(self, other: object) -> bool:
         """Equal pairs in any order."""
-        return self is other or (type(self) is type(other) and self.key == other.key)  # type: ignore[attr-defined]
+        return self is other or (type(self) is type(other) and self.key == other.key)
 
     @cached_property
     def text(self) -> str:

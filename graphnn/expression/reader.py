@@ -47,6 +47,12 @@ MAX_WORDS = 30_000
 
 _WORD = re.compile(r"\w+|[^\w\s]")
 _CLOSES = {")": "(", "]": "[", "}": "{"}
+_SIGNS = {
+    "|": "write abs(x) for |x|",
+    "‖": "write sqrt(sum(x^2)) for ‖x‖",
+    "∑": "write its index, ∑_i or ∑_{i,j}",
+    "%": "there is no remainder",
+}
 _CHAINS = {"+": "+", "-": "+", "*": "*", "/": "*", "·": "*", "⊙": "*", "@": "*"}
 
 
@@ -235,10 +241,13 @@ def _place(error: UnexpectedInput, clean: str) -> int:
 
 def _defect(error: UnexpectedInput) -> str:
     if isinstance(error, UnexpectedCharacters):
-        return f"{error.char!r} does not belong here"
+        hint = _SIGNS.get(error.char, "")
+        return f"{error.char!r} does not belong here{'; ' if hint else ''}{hint}"
     token = getattr(error, "token", None)
     if token is None or token.type == "$END":
         return "the text ends too early"
+    if str(token) in names.NO_NAMES and token.type in ("NAME", "NAME_CALL"):
+        return f"{token} is no name; {names.NO_NAMES[str(token)]}"
     return f"{str(token).strip() or 'the end of the line'!r} does not belong here"
 
 

@@ -193,7 +193,9 @@ def _match_terms(
             cofactor = coefficient * factor / lead_scale
             yield from (
                 (binding, of_term(rest, cofactor), {*used, product})
-                for binding, used in _match_rest(pattern[:-1], total, rest, cofactor, found, {product})
+                for binding, used in _match_rest(
+                    pattern[:-1], total, rest, cofactor, found, {product}
+                )
             )
 
 
@@ -307,9 +309,7 @@ def _variables(pattern: Call) -> set[str]:
     return set(names(of_atom(pattern))) & set(VARIABLES)
 
 
-def _match_args(
-    pattern: Sequence[Sum], given: Sequence[Sum], found: Binding
-) -> Iterator[Binding]:
+def _match_args(pattern: Sequence[Sum], given: Sequence[Sum], found: Binding) -> Iterator[Binding]:
     if len(pattern) != len(given):
         return
     if not pattern:

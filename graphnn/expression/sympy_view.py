@@ -16,6 +16,10 @@ from graphnn.expression.algebra import add, divide, join_product, multiply, powe
 from graphnn.expression.functions import FUNCTIONS
 from graphnn.expression.tree import COMPARISONS, Expr, apply, children, fold, num, sym, symbols
 
+MANY = 10**6
+MAX_EXPANDED = 200
+"""Cancelling multiplies out: what would have more terms than this is left as it stands."""
+
 calls = 0
 """How often sympy was asked: a test holds this to the number of kinds of op, not of nodes."""
 
@@ -264,8 +268,36 @@ def rename(e: Expr, back: dict[str, Expr]) -> Expr:
     )
 
 
+def expanded_terms(e: Expr) -> int:
+    """How many terms multiplying an expression out would give, at most.
+
+    >>> from graphnn.expression.scalar import read_scalar
+    >>> expanded_terms(read_scalar("(a + b)^2 * (c + d) + 1"))
+    9
+    """
+
+    def visit(node: Expr, parts: list[int]) -> int:
+        match node.head:
+            case "+" | "-":
+                return min(sum(parts), MANY)
+            case "*" | "·" | "⊙":
+                return min(parts[0] * parts[1], MANY)
+            case "/":
+                return min(parts[0] + parts[1], MANY)
+            case "^":
+                exponent = node.args[1].args[0] if node.args[1].head == "num" else 1
+                return int(min(parts[0] ** min(abs(exponent), 16), MANY))
+            case "neg":
+                return parts[0]
+        return 1
+
+    return fold(e, visit)
+
+
 @lru_cache(maxsize=4096)
 def _cancelled(e: Expr) -> Expr:
+    if expanded_terms(e) > MAX_EXPANDED:
+        return e
     global calls
     import sympy
 

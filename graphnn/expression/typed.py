@@ -96,6 +96,8 @@ def _at(node: Expr, where: Token | Expr) -> Expr:
 
 
 def _name(token: Token) -> str:
+    if str(token) in names.NO_NAMES:
+        raise Refused(f"{token} is no name; {names.NO_NAMES[str(token)]}", token)
     return names.canonical(str(token))
 
 
@@ -229,6 +231,15 @@ class _Build(Transformer[Token, Any]):
 
     def transpose(self, items: list[Any]) -> Expr:
         return _at(apply("T", items[0]), items[0])
+
+    def root(self, items: list[Any]) -> Expr:
+        sign, inside = items
+        if inside.head == "group":
+            inside = inside.args[0]
+        return _at(apply("call", _at(sym("sqrt"), sign), inside), sign)
+
+    def root_power(self, items: list[Any]) -> Expr:
+        raise Refused("√x² can be read in two ways; write √(x²) or (√x)²", items[0])
 
     def superscript(self, items: list[Any]) -> Expr:
         if len(str(items[1])) > MAX_DIGITS:

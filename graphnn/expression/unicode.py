@@ -64,7 +64,7 @@ def _print(node: Expr, parts: list[Text], digits: int) -> Text:
         case "neg":
             return f"−{_wrap(parts[0], ENDLESS)}", NEGATIVE
         case "*":
-            return _product(parts)
+            return _product(parts, node.args[0].head == "sym")
         case "@":
             return _beside(parts)
         case "·" | "⊙" | "//":
@@ -112,11 +112,13 @@ def _print(node: Expr, parts: list[Text], digits: int) -> Text:
     return f"{name}({', '.join(text for text, _ in parts)})", ATOM
 
 
-def _product(parts: list[Text]) -> Text:
+def _product(parts: list[Text], is_name: bool) -> Text:
     """A product by a number: `a(1 − a)` where that reads as this product, else `a·b`."""
     (left, least), (right, binding) = parts
     clear = least == ATOM or (least == BESIDE and left.endswith(")"))
-    if clear and not left[-1].isdecimal():
+    # σ(x) is read as the sigmoid where σ is not known to be a value
+    is_letter = is_name and left in SHOWN_FUNCTIONS.values()
+    if clear and not is_letter and not left[-1].isdecimal():
         if binding < OPEN or binding == PRODUCT:
             return f"{left}({right})", BESIDE
         # after a name this would be a call with something behind it

@@ -183,8 +183,8 @@ class Region:
         return {a.name: a.extent for a in self.axes}
 
     def own_axes(self) -> dict[str, Place]:
-        """The mapping under which an axis is itself; one of extent 1 is at 0."""
-        return {a.name: polynomial(0) if a.extent == 1 else axis(a.name) for a in self.axes}
+        """The mapping under which every axis is itself."""
+        return {a.name: axis(a.name) for a in self.axes}
 
     def symbol(self, node: Node, index: tuple[Place, ...]) -> Expr:
         """The symbol of an element."""
@@ -397,7 +397,7 @@ def _position(place: Place) -> Expr | None:
 
 def moved(index: Sequence[Place], mapping: Mapped) -> tuple[Place, ...] | None:
     """An index with its axes replaced; None where a looked-up position would be calculated with."""
-    found = []
+    found: list[Place] = []
     for part in index:
         if isinstance(part, At):
             inner = moved(part.index, mapping)

@@ -15,10 +15,12 @@ stabilised primal; what the user computed from them is rebuilt above.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 
 from graphnn.calculus.formula import Formula
+from graphnn.errors import GraphError
 from graphnn.expression.functions import FUNCTIONS
 from graphnn.expression.normal_form import Sum, normal_form, written
 from graphnn.expression.rewriting import Applied, Row, rewrite, rules
@@ -33,6 +35,8 @@ from graphnn.graph.rewrites import Rewrite, Shown
 from graphnn.graph.selects import select
 from graphnn.graph.stable_forms import TABLE
 from graphnn.graph.stable_reductions import Reductions, is_reduction
+
+MAX_STEPS = 64
 
 # the rewrites are described when somebody asks
 Described = Callable[[], list[Rewrite]]
@@ -96,6 +100,7 @@ class _Pass:
         self.closed: set[Node] = set()
         self.found: list[Described] = []
         self.origin: dict[Node, Node] = {}
+        self.steps: Counter[Node] = Counter()
 
     def node(self, end: Node) -> Node:
         """What a node becomes: its operands first, then itself, until no rule applies."""
@@ -139,7 +144,11 @@ class _Pass:
         if node in self.variables:
             self.variables.add(made)
             self.closed.add(made)
-        self.origin.setdefault(made, self.origin.get(node, node))
+        user = self.origin.get(node, node)
+        self.origin.setdefault(made, user)
+        self.steps[user] += 1
+        if self.steps[user] > MAX_STEPS:
+            raise GraphError(f"internal error: stabilising {user} does not end")
         return made
 
     def _merges(self, node: Node, made: Node) -> bool:

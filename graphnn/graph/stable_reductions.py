@@ -35,10 +35,10 @@ from graphnn.expression.normal_form import (
     substituted,
     times,
 )
-from graphnn.expression.rewriting import SumRule, TermRule
+from graphnn.expression.rewriting import SumRule, TermRule, call_of
 from graphnn.expression.tree import Expr, apply, num, sym
 from graphnn.graph.apply import formula_node
-from graphnn.graph.compose import At, Element, Place, Region, can_open, is_small, moved, short_form
+from graphnn.graph.compose import At, Element, Place, Region, is_small, moved, short_form
 from graphnn.graph.node import FLOATS, Node, make
 
 FORMS = {
@@ -113,7 +113,6 @@ class Reductions:
         """Take the region in which the root's body is written, and what is not looked into."""
         self.region = region
         self.closed = closed
-        self.labels: set[str] = set()
         self.made: set[Node] = set()
 
     def may_match(self, total: Sum) -> bool:
@@ -186,7 +185,11 @@ class Reductions:
                 if mapping is None:
                     continue
                 made = self._log_softmax(_symbol(total), mapping)
-                return times(_without(product, coefficient, atom, n), power(made, n))
+                return (
+                    None
+                    if made is None
+                    else times(_without(product, coefficient, atom, n), power(made, n))
+                )
         return None
 
     def logsumexp(self, product: Product, coefficient: Fraction) -> Sum | None:
@@ -196,45 +199,55 @@ class Reductions:
             found = self._exponentials(name) if name else None
             if found is not None and not self._is_shifted(name, found):
                 made = self._logsumexp(name, found, whole=True)
-                return times(_without(product, coefficient, atom, n), power(made, n))
+                return (
+                    None
+                    if made is None
+                    else times(_without(product, coefficient, atom, n), power(made, n))
+                )
         return None
 
     def shifted_logsumexp(self, total: Sum) -> Sum | None:
         """`c + log(Σ exp(u − c))` with the user's maximum c: the maximum is held instead."""
-        for product, coefficient in total.items:
-            name = _logarithm(product.items[0][0]) if len(product.items) == 1 else ""
-            found = self._exponentials(name) if name and product.items[0][1] == 1 else None
-            if found is None or not found.shift.items:
+        for name, coefficient, found, rest in self._logarithms(total):
+            if not found.shift.items or next(self._log_softmaxes(total), None) is not None:
                 continue
-            mapping = self._kept(name)
-            shift = scaled(self._here(found.region, found.shift, mapping), -coefficient)
-            rest = plus(total, scaled(of_term(product, coefficient), Fraction(-1)))
-            left = plus(rest, scaled(shift, Fraction(-1)))
-            if not shift.items or not _holds(rest, shift):
-                continue
-            made = plus(left, scaled(self._logsumexp(name, found), coefficient))
-            if self._opened(made) != self._opened(total):
-                return made
+            kept = self._kept(name)
+            shift = scaled(self._here(found.region, found.shift, kept), -coefficient)
+            made = self._logsumexp(name, found)
+            if _holds(rest, shift) and made is not None:
+                return plus(rest, scaled(shift, Fraction(-1)), scaled(made, coefficient))
         return None
 
     def log_softmax(self, total: Sum) -> Sum | None:
         """`u − log(s)`, also where both are shifted."""
+        for name, coefficient, mapping, left in self._log_softmaxes(total):
+            made = self._log_softmax(name, mapping)
+            if made is not None:
+                return plus(left, scaled(made, -coefficient))
+        return None
+
+    def _logarithms(self, total: Sum) -> Iterator[tuple[str, Fraction, Exponentials, Sum]]:
+        """The terms k·log(s), s a sum of exponentials, and the other terms."""
         for product, coefficient in total.items:
             name = _logarithm(product.items[0][0]) if len(product.items) == 1 else ""
             found = self._exponentials(name) if name and product.items[0][1] == 1 else None
-            if found is None:
-                continue
-            rest = plus(total, scaled(of_term(product, coefficient), Fraction(-1)))
+            if found is not None:
+                rest = Sum(item for item in total.items if item[0] is not product)
+                yield name, coefficient, found, rest
+
+    def _log_softmaxes(self, total: Sum) -> Iterator[tuple[str, Fraction, dict[str, Place], Sum]]:
+        """The terms k·(log(s) − u), and what is left when −k·log-softmax(u) takes their place."""
+        for name, coefficient, found, rest in self._logarithms(total):
             for mapping in self._mappings(name, rest):
                 varying = scaled(self._here(found.region, found.varying, mapping), -coefficient)
-                if not _holds(rest, varying):
-                    continue
-                shift = scaled(self._here(found.region, found.shift, mapping), coefficient)
-                left = plus(rest, scaled(varying, Fraction(-1)), shift)
-                made = plus(left, scaled(self._log_softmax(name, mapping), -coefficient))
-                if self._opened(made) != self._opened(total):
-                    return made
-        return None
+                if _holds(rest, varying):
+                    shift = scaled(self._here(found.region, found.shift, mapping), coefficient)
+                    yield (
+                        name,
+                        coefficient,
+                        mapping,
+                        plus(rest, scaled(varying, Fraction(-1)), shift),
+                    )
 
     def variance(self, total: Sum) -> Sum | None:
         """`mean(u²) − mean(u)²`."""
@@ -335,21 +348,21 @@ class Reductions:
         return Exponentials(region, Sum(varying), Sum(rest)) if varying else None
 
     def _is_shifted(self, name: str, found: Exponentials) -> bool:
-        """Whether the shift is minus the maximum of what varies, over the same axes."""
+        """Whether the maximum of the exponent, over the same axes, is subtracted in it already."""
         reduction = self._reduction(name, "sum")
-        if reduction is None or len(found.shift.items) != 1:
-            return False
-        ((product, coefficient),) = found.shift.items
-        if coefficient != -1 or len(product.items) != 1:
-            return False
+        assert reduction is not None
         inner = Reductions(found.region, self.closed)
-        mapping = inner._sums(product.items[0][0], found.varying, "max")
-        if mapping is None:
-            return False
-        largest = inner._reduction(_symbol(product.items[0][0]), "max")
-        assert largest is not None
-        over = {mapping[a.name] for a in largest[1].reduced}
-        return over == {axis(a.name) for a in reduction[1].reduced}
+        for item in found.shift.items:
+            atom = item[0].items[0][0] if len(item[0].items) == 1 else None
+            largest = inner._reduction(_symbol(atom), "max")
+            if item[1] != -1 or largest is None:
+                continue
+            rest = Sum(other for other in found.shift.items if other is not item)
+            mapping = inner._sums(atom, plus(found.varying, rest), "max")
+            over = {axis(a.name) for a in reduction[1].reduced}
+            if mapping is not None and {mapping[a.name] for a in largest[1].reduced} == over:
+                return True
+        return False
 
     def _here(self, region: Region, part: Sum, mapping: dict[str, Place]) -> Sum:
         """A sum over the elements of another region, in this one's axes."""
@@ -395,14 +408,9 @@ class Reductions:
         read, kept = _axes(s.axes), _axes(s.kept)
         parts = ((s.exponential, read), (s.total, kept))
         made = build("softmax", apply("/", sym("_0"), sym("_1")), parts, s.axes)
-        new = self._new(made, s.axes, mapping)
-        before = self.region.body(found_node(self, name), mapping)
-        assert before is not None
-        total = of_atom(sym(name))
-        unchanged = self._opened(new) == times(normal_form(before), power(total, -1))
-        return None if unchanged else new
+        return self._new(made, s.axes, mapping)
 
-    def _log_softmax(self, name: str, mapping: dict[str, Place]) -> Sum:
+    def _log_softmax(self, name: str, mapping: dict[str, Place]) -> Sum | None:
         found = self._exponentials(name)
         assert found is not None
         s = self._shifted(name, found.varying, found.region)
@@ -412,7 +420,7 @@ class Reductions:
         made = build("log_softmax", body, parts, s.axes)
         return self._new(made, s.axes, mapping)
 
-    def _logsumexp(self, name: str, found: Exponentials, whole: bool = False) -> Sum:
+    def _logsumexp(self, name: str, found: Exponentials, whole: bool = False) -> Sum | None:
         argument = plus(found.varying, found.shift) if whole else found.varying
         s = self._shifted(name, argument, found.region)
         build = _Builder(found.region, s.kept, s.total.dtype)
@@ -442,13 +450,16 @@ class Reductions:
             w = times(square, power(value, -2))
             scale = times(constant(c), w, size)
             if _is_weight(w) and plus(scale, times(constant(d), v, v, size, size)) == Sum(()):
-                return times(scale, self._new_variance(a, region, value))
+                made = self._new_variance(a, region, value)
+                return None if made is None else times(scale, made)
         return None
 
     def _new_variance(
         self, mean: tuple[Node, Formula, tuple[Place, ...]], region: Region, value: Sum
-    ) -> Sum:
+    ) -> Sum | None:
         node, formula, _ = mean
+        over = {x.name for x in formula.reduced}
+        value = Sum(item for item in value.items if _depends(region, item[0], over))
         argument, index = _as_node(region, value, node.dtype)
         axes = tuple(n for n in (single_axis(p) for p in index) if n is not None)
         summed = [x for x in formula.reduced if x.name in axes]
@@ -466,30 +477,11 @@ class Reductions:
         first = next(n for e, n in self.region.elements.items() if e[0] is node)
         return self._new(made, kept, self._kept(first))
 
-    def _new(self, node: Node, axes: Sequence[str], mapping: dict[str, Place]) -> Sum:
-        made = self.region.symbol(node, tuple(mapping[a] for a in axes))
-        self.labels.add(made.args[0])
+    def _new(self, node: Node, axes: Sequence[str], mapping: dict[str, Place]) -> Sum | None:
+        """The element of a new node; None where the root reads it already."""
+        element = (node, tuple(mapping[a] for a in axes))
         self.made.add(node)
-        return of_atom(made)
-
-    def _opened(self, total: Sum) -> Sum:
-        """A sum with the new nodes written out: shows whether anything changed."""
-        values = {}
-        for name in names(total):
-            element = self._element(name)
-            if element is None or name not in self.labels:
-                continue
-            opened = {*self.region.opened, *(n for n in self.made if can_open(n))}
-            region = Region(self.region.axes, opened, self.region.elements)
-            values[name] = normal_form(region.element(*element))
-        return substituted(total, values)
-
-
-def found_node(reductions: Reductions, name: str) -> Node:
-    """The sum that a symbol reads."""
-    element = reductions._element(name)
-    assert element is not None
-    return element[0]
+        return None if element in self.region.parts else of_atom(self.region.symbol(*element))
 
 
 class _Builder:
@@ -618,7 +610,7 @@ def _weighted(total: Sum) -> tuple[Sum, Sum]:
     product, coefficient = as_term(total)
     value = Product(i for i in product.items if not _is_extent(i[0]))
     weight = Product(i for i in product.items if _is_extent(i[0]))
-    return times(constant(1), power(of_term(value), 1)), of_term(weight, coefficient)
+    return times(*(power(call_of(a), n) for a, n in value.items)), of_term(weight, coefficient)
 
 
 def _is_extent(atom: object) -> bool:

@@ -39,7 +39,7 @@ from graphnn.text.elements import (
     scalar_parts,
 )
 from graphnn.text.numbers import literal
-from graphnn.text.tensors import Place, build, check_size
+from graphnn.text.tensors import Place, build, check_condition, check_size
 
 MAX_NESTED = 12
 SIGNS = {"=": "set", "+=": "sum", "max=": "max", "argmax=": "argmax"}
@@ -147,6 +147,8 @@ class Indexed:
                 name = self._operand(self.bound(node, output), operands)
                 return apply("[]", sym(name), *map(sym, output)) if output else sym(name)
             case head if is_elementwise(node):
+                if head == "and":
+                    self._conditions(node)
                 if head in SIGNS_ON_ELEMENTS or head in ELEMENTARY:
                     return apply(head, *(made[part] for part in node.args))
                 self.as_typed = False
@@ -163,6 +165,15 @@ class Indexed:
         handle = build(node, self.values, self.dtype, self.sum)
         self._number(node, handle)
         return sym(self._operand(handle, operands))
+
+    def _conditions(self, node: Expr) -> None:
+        for part in node.args:
+            base = part.args[0] if part.head == "[]" else part
+            value = self.values.get(base.args[0]) if base.head == "sym" else None
+            try:
+                check_condition(part, value)
+            except GraphError as error:
+                raise Place(error, node) from None
 
     def _read(self, node: Expr, operands: dict[str, Handle]) -> Expr:
         base, *index = node.args

@@ -14,12 +14,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
+from graphnn.expression.names import show
 from graphnn.expression.scalar import plain
 from graphnn.expression.tree import COMPARISONS, Expr, apply, fold, num, sym
 from graphnn.text.functions import FUNCTIONS, PAIRS, function, product_rank
 
 CONSTANTS = {"e": math.e, "pi": math.pi, "inf": math.inf, "nan": math.nan}
 LITERALS = frozenset({"True", "False", "None"})
+COMMON = (
+    *("exp", "log", "sqrt", "sin", "cos", "tanh", "abs", "max", "min", "where", "sum", "mean"),
+    *("sigmoid", "relu", "softplus", "softmax", "log_softmax", "conv2d", "maxpool"),
+)
+"""The functions that an error names where no other one is near."""
 TWO_WAYS = "a/b c can be read in two ways; write (a/b)·c or a/(b·c)"
 
 
@@ -74,8 +80,11 @@ def resolve(
 
 
 def unknown(name: str, known: Iterable[str], part: Expr, kind: str = "name") -> Defect:
-    """There is no such name; did you mean …?"""
-    return Defect(f"unknown {kind} {name}{did_you_mean(name, known)}", part)
+    """There is no such name; did you mean …? A function with none near lists the common ones."""
+    hint = did_you_mean(name, known)
+    if not hint and kind == "function":
+        hint = f"; there are {', '.join(COMMON)}, …"
+    return Defect(f"unknown {kind} {name}{hint}", part)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -141,7 +150,9 @@ class _Rules:
                 return self.call(node, parts)
             case "·" | "@" | "*" | "⊙":
                 for part, typed in zip(parts, node.args, strict=True):
-                    self.rank(part, typed)
+                    rank = self.rank(part, typed)
+                    if node.head == "@" and rank == 0:
+                        raise single("@ multiplies vectors and matrices", typed, node)
                 return product(node.head, *parts)
             case "/":
                 return self.quotient(node, parts)
@@ -155,6 +166,8 @@ class _Rules:
                 return Part(apply("neg", inner), parts[0].rank, parts[0].row)
             case "T":
                 rank = self.rank(parts[0], node.args[0])
+                if rank == 0:
+                    raise single("ᵀ turns vectors and matrices", node.args[0], node)
                 return Part(apply("T", parts[0].tree), rank, rank == 1 and not parts[0].row)
             case "[]":
                 return self.element(node, parts)
@@ -329,8 +342,25 @@ def _too_many(base: Expr, rank: int, taken: int) -> str:
     name = base.args[0] if base.head == "sym" else "this"
     if rank == 0:
         wanted = ", ".join("nmkl"[k % 4] for k in range(taken))
-        return f"{name} is a number and cannot be indexed; declare its shape: {name}: ({wanted})"
+        return (
+            f"{name} is a single number here and cannot be indexed; "
+            f"declare its shape ({name}: ({wanted})) or give it a value"
+        )
     return f"{name} has {rank} dimensions and is read with {taken} indices"
+
+
+def single(law: str, typed: Expr, node: Expr) -> Defect:
+    """A sign between vectors and matrices has met a number."""
+    if typed.head != "sym":
+        what = typed if typed.head == "num" else "what stands here"
+        return Defect(f"{law}; {what} is a single number", typed)
+    name = typed.args[0]
+    wanted = "m, n" if name[0].isupper() else "n"
+    return Defect(
+        f"{law}; {show(name)} is a single number here: "
+        f"declare its shape ({show(name)}: ({wanted})) or give it a value",
+        typed,
+    )
 
 
 def product(sign: str, left: Part, right: Part) -> Part:

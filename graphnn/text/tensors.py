@@ -11,7 +11,7 @@ from typing import Any
 
 from graphnn.calculus.formula import Formula
 from graphnn.errors import GraphError
-from graphnn.expression.tree import Expr, Number, children
+from graphnn.expression.tree import COMPARISONS, Expr, Number, children
 from graphnn.graph import ops
 from graphnn.graph.apply import lift
 from graphnn.graph.handle import Handle, Written
@@ -103,6 +103,8 @@ def _part(
         case "@":
             return _matrix_product(node, *(as_handle(part, dtype) for part in operands))
         case "and":
+            for part, value in zip(node.args, operands, strict=True):
+                check_condition(part, value)
             left, right = (ops.where(part, 1, 0) for part in _at_least_one(operands, dtype))
             return ops.multiply(left, right)
         case "^" if _is_large(number_of(operands[1])):
@@ -122,6 +124,16 @@ def _part(
     if node.head in PAIRS and len(operands) == 2:
         return PAIRS[node.head](*_at_least_one(operands, dtype), **options)
     return FUNCTIONS[node.head].call(*_at_least_one(operands, dtype), **options)
+
+
+def check_condition(part: Expr, value: Any) -> None:
+    """A side of `and` is a comparison, another `and`, or a value of booleans.
+
+    Raises GraphError.
+    """
+    is_condition = part.head == "and" or part.head in COMPARISONS or part.head == "δ"
+    if not is_condition and getattr(value, "dtype", "") != "bool":
+        raise GraphError("and stands between conditions, such as x > 0 and y > 0")
 
 
 def _is_large(exponent: Number | None) -> bool:

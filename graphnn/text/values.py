@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from graphnn.errors import GraphError, TextError
 from graphnn.expression.names import PATTERN, canonical, show
-from graphnn.expression.reader import read
+from graphnn.expression.reader import normal, parse_placed
 from graphnn.expression.tree import Expr, Number, children, postorder
 from graphnn.text.numbers import arithmetic
 from graphnn.text.resolve import CONSTANTS
@@ -28,6 +28,7 @@ from graphnn.text.resolve import CONSTANTS
 Value = Any
 """A number (int, Fraction, float), a nested list of them, or an array from a file."""
 
+_WORD = re.compile(r"[^\s,;()\[\]+*/^·−-]+")
 _START = re.compile(rf"\s*({PATTERN})\s*=(?!=)")
 
 
@@ -93,23 +94,30 @@ def read_value(text: str) -> Value:
 
     Raises TextError with a caret, or GraphError for what is no number.
     """
-    tree = read(text)
+    text = normal(text)
+    tree, places = parse_placed(text, text, 0)
     made: dict[Expr, Any] = {}
     for node in postorder(tree):
+        if node.head == "sym" and node.args[0] not in CONSTANTS:
+            raise GraphError(f"{_typed(text, places.get(node, 0))} is no number")
         made[node] = _value(node, [made[part] for part in children(node)])
     value = made[tree]
     _shape(value)
     return value
 
 
+def _typed(text: str, place: int) -> str:
+    """The word around a place as it was typed: all of 0x10."""
+    words = (word for word in _WORD.finditer(text) if word.start() <= place < word.end())
+    return _short(next((word[0] for word in words), text.strip()))[1:-1]
+
+
 def _value(node: Expr, parts: list[Any]) -> Any:
     match node.head:
         case "num":
             return node.args[0]
-        case "sym" if node.args[0] in CONSTANTS:
-            return CONSTANTS[node.args[0]]
         case "sym":
-            raise GraphError(f"{show(node.args[0])} is no number")
+            return CONSTANTS[node.args[0]]
         case "group":
             return parts[0]
         case "vector":

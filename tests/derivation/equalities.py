@@ -6,6 +6,7 @@ every printed line back, and holds each quantity to one text. It returns what it
 a test can insist that something was.
 """
 
+import itertools
 import re
 from collections import Counter
 
@@ -94,9 +95,8 @@ def extents(elements, env):
     found = {}
     for e in elements:
         shape = np.shape(env.get(str(e.args[0].args[0]), ()))
-        for part, size in zip(e.args[1:], shape, strict=False):
-            if part.head == "sym":
-                found[part] = size
+        sizes = zip(e.args[1:], shape, strict=False)
+        found.update({part: size for part, size in sizes if part.head == "sym"})
     return found
 
 
@@ -164,7 +164,7 @@ def result_of(step):
 def _judge_relation(step, result, digits, compared):
     """`=` before a result only where the printed numbers, computed as printed, give it."""
     sides = [s for s in step.sides if s.expr is not None]
-    for before, after in zip(sides, sides[1:], strict=False):
+    for before, after in itertools.pairwise(sides):
         if before.kind != "numbers" or after.kind != "value":
             continue
         shown = value(as_printed(before.expr, digits), {})
@@ -180,8 +180,10 @@ def _judge_relation(step, result, digits, compared):
 
 def texts(x, digits):
     """The texts of a number: as it is stored, and as a float."""
-    return {numeral(x, digits) if not isinstance(x, np.floating) else numeral(float(x), digits),
-            numeral(float(x), digits)}
+    return {
+        numeral(x, digits) if not isinstance(x, np.floating) else numeral(float(x), digits),
+        numeral(float(x), digits),
+    }
 
 
 def as_printed(e, digits):
@@ -242,7 +244,9 @@ def read_back(made, env, floor):
             if side.kind == "symbols":
                 assert close(found, result, floor=floor), f"{line}\n  read: {tree} = {found}"
             elif side.kind == "value":
-                assert close(found, result, 10.0 ** (1 - made.digits), floor), f"{line}\n  read {tree}"
+                assert close(found, result, 10.0 ** (1 - made.digits), floor), (
+                    f"{line}\n  read {tree}"
+                )
             count += 1
     return count
 
@@ -284,7 +288,9 @@ def differences(thing, wrt, at, step=1e-6):
             there = moved.copy()
             there[place] += sign * step
             found = gnn.evaluate(thing, **{**at, wrt: there})
-            ends.append(np.asarray(found if not isinstance(found, dict) else next(iter(found.values()))))
+            ends.append(
+                np.asarray(found if not isinstance(found, dict) else next(iter(found.values())))
+            )
         result[place] = float(np.sum(ends[0] - ends[1])) / (2 * step)
     return result
 

@@ -49,9 +49,7 @@ def scalar_network(draw):
     at = {name: draw(st.integers(-12, 12)) / 8 for name in leaves}
     names, unused, lines = list(leaves), list(leaves), []
     for k in range(1, draw(st.integers(2, 6)) + 1):
-        pick = [
-            unused[0] if j == 0 and unused else draw(st.sampled_from(names)) for j in range(3)
-        ]
+        pick = [unused[0] if j == 0 and unused else draw(st.sampled_from(names)) for j in range(3)]
         line = draw(st.sampled_from(SCALAR_LINES)).format(a=pick[0], b=pick[1], c=pick[2])
         unused = [n for n in unused if n not in pick or n not in line]
         lines.append(f"s{k} = {line}")

@@ -21,6 +21,7 @@ from tests.derivation.equalities import close, differences, judge, rules
 from tests.derivation.examples import example
 from tests.derivation.networks import scalar_network, tensor_network
 
+
 def example_derivations():
     neuron, net, perceptron, losses = map(
         example, ("neuron", "two_two_one", "perceptron", "losses")
@@ -267,7 +268,9 @@ def test_values_that_contradict_an_assumption_are_refused():
 
 
 def test_a_cotangent_of_the_wrong_shape_is_refused():
-    with pytest.raises(ShapeError, match=r"cotangent.*\(2,?\).*\(3,?\)|cotangent.*\(3,?\).*\(2,?\)") as caught:
+    with pytest.raises(
+        ShapeError, match=r"cotangent.*\(2,?\).*\(3,?\)|cotangent.*\(3,?\).*\(2,?\)"
+    ) as caught:
         derived(
             "z = W x",
             "W",

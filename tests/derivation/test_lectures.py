@@ -148,7 +148,9 @@ def test_a21_backpropagation_through_a_network_without_biases():
     for name, gradient in made.gradients.items():
         slope = float(differences(network.loss, name, at))
         assert number(gradient) == pytest.approx(slope, abs=1e-9)
-        assert following[name] == pytest.approx(number(at[name]) - 0.9 * number(gradient), rel=1e-12)
+        assert following[name] == pytest.approx(
+            number(at[name]) - 0.9 * number(gradient), rel=1e-12
+        )
     assert number(made.gradients["w2"]) == number(made.gradients["w5"]) == 0
     assert any("x₂ = 0" in rule for rule in rules(made)["∂L/∂w₂"])
 

@@ -67,3 +67,25 @@ def test_matrices(e: Expr) -> None:
 def test_how_it_is_printed(e: Expr, text: str) -> None:
     assert to_unicode(e) == text
     reads_back(e)
+
+
+@pytest.mark.parametrize(
+    ("text", "spelled"),
+    [
+        ("σ′ = σ(1 − σ)", "sigma' = sigma*(1 - sigma)"),
+        ("z·σ(z)", "z*sigmoid(z)"),
+        ("σ(u)(1 − σ(u))", "sigmoid(u)(1 - sigmoid(u))"),
+        ("(log σ)′(z) = σ(−z)", "(log sigma)'(z) = sigmoid(-z)"),
+        ("√x + √(a)", "sqrt(x) + sqrt(a)"),
+    ],
+)
+def test_sigma_and_roots_in_ascii(text: str, spelled: str) -> None:
+    assert to_ascii(text) == spelled
+
+
+def test_a_value_sigma_times_a_bracket() -> None:
+    sigma = sym("sigma")
+    e = apply("*", sigma, apply("-", num(1), a))
+    assert to_unicode(e) == "σ·(1 − a)"
+    assert to_ascii(to_unicode(e)) == "sigma*(1 - a)"
+    assert read_equation("σ·(1 − a)", {"sigma": 0, "a": 0}) == (e,)

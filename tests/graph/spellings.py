@@ -38,7 +38,7 @@ SPELLINGS = {
         lambda f, x: 1 / (f.exp(-x) + 1),
         lambda f, x: f.exp(x) / (1 + f.exp(x)),
         lambda f, x: f.exp(x) / (f.exp(x) + 1),
-        lambda f, x: f.exp(-(-x)) * (1 / (f.exp(x) + 1)),
+        lambda f, x: f.exp(-(-x)) * (1 / (f.exp(x) + 1)),  # noqa: B002
         lambda f, x: (1 + 1 / f.exp(x)) ** -1,
         lambda f, x: (f.tanh(x / 2) + 1) / 2,
         lambda f, x: 0.5 * (1 + f.tanh(0.5 * x)),

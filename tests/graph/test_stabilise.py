@@ -319,7 +319,7 @@ def test_the_mapped_variable_of_a_derivative_may_itself_change():
 @settings(max_examples=60)
 @given(graphs())
 def test_random_graphs_keep_values_and_gradients(drawn):
-    loss, leaves, values, generator = drawn
+    loss, leaves, values, _ = drawn
     # the loss once more through forms that are recognised
     more = loss + gnn.log(1 + gnn.exp(loss / 20)) - gnn.log(gnn.sum(gnn.exp(leaves[0] * 0.5)))
     gradients = gnn.grad(more, leaves)

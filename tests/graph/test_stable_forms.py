@@ -32,7 +32,9 @@ def proves(row):
     variables = {name: sympy.Symbol(name, real=True) for name in names}
     both = (to_sympy(expression(row.pattern)), to_sympy(expression(row.replacement)))
     # cases are those of abs and of xlogy: the rows are proved for u > 0 and u < 0 apart
-    signs = [dict(zip(names, s, strict=True)) for s in itertools.product((1, -1), repeat=len(names))]
+    signs = [
+        dict(zip(names, s, strict=True)) for s in itertools.product((1, -1), repeat=len(names))
+    ]
     for sign in signs:
         positive = {n: sympy.Symbol(f"{n}_", positive=True) for n in names}
         side = {variables[n]: sign[n] * positive[n] for n in names}

@@ -13,7 +13,7 @@ from graphnn.graph.stabilise import applied, stabilise
 from tests import oracle
 
 DIGITS = 120
-STEP = mpmath.mpf(10) ** -40
+STEP = mpmath.mpf(10) ** -60
 SHAPE = (3, 4)
 
 
@@ -278,9 +278,7 @@ def test_what_looks_alike_is_not_recognised_wrongly(made):
     graph = gnn.Graph({"f": made})
     generator = np.random.default_rng(2)
     fed = {h.name: generator.normal(size=SHAPE) for h in graph.inputs}
-    oracle.close(
-        gnn.evaluate(stabilise(graph), **fed)["f"], gnn.evaluate(graph, **fed)["f"], 1e-12
-    )
+    oracle.close(gnn.evaluate(stabilise(graph), **fed)["f"], gnn.evaluate(graph, **fed)["f"], 1e-12)
     names = {r.name for r in applied(graph)}
     assert not names & {"softmax", "log-softmax", "variance"}
 

@@ -47,6 +47,17 @@ def test_an_expression_without_a_name_is_f():
         ("h[k] = σ(Σ_m W[k,m] x[m])", ["h[k] = σ(Σ_m W[k, m]·x[m])"]),
         ("m[i] = max_{k} x[i,k]", ["m[i] = max_{k} x[i, k]"]),
         ("L = ½ Σ_i σ(b[i])²", ["L = ½·Σ_i σ(b[i])²"]),
+        ("L = ∑_i b[i] + ∑_{i,j} K[i,j]", ["L = Σ_i b[i] + Σ_{i,j} K[i, j]"]),
+        ("L = −2√x/√(x + 1) + log √σ(y)", ["L = −2·sqrt(x)/sqrt(x + 1) + log(sqrt(σ(y)))"]),
+        (
+            "c = x > 0; d = y > 0; where(c and d and x < 9, x, y)",
+            [
+                "c = x > 0",
+                "d = y > 0",
+                "f = where(where(where(c, 1, 0)·where(d, 1, 0), 1, 0)·where(x < 9, 1, 0), x, y)",
+            ],
+        ),
+        ("android + forest·inner", ["f = android + forest·inner"]),
     ],
 )
 def test_statements_are_shown_as_they_were_typed(text, statements):

@@ -107,3 +107,13 @@ class TestFiles:
         monkeypatch.chdir(tmp_path)
         with pytest.raises(GraphError, match="no npz file of numbers"):
             read_assignments(["x=@o.npz"])
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [("0x10", "0x10"), ("sqrt2", "sqrt2"), ("[1, foo_1]", "foo_1"), ("2*abc₁", "abc₁"), ("√2", "√2")],
+)  # fmt: skip
+def test_what_is_no_number_is_named_as_it_was_typed(text, word):
+    with pytest.raises(GraphError) as caught:
+        read_assignments([f"x={text}"])
+    assert caught.value.message == f"the value of x: {word} is no number"

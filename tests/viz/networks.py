@@ -109,9 +109,40 @@ def forward_only() -> dict[str, Any]:
     return {"thing": gnn.Graph(outputs), "at": {"x": np.ones((2, 3)), "W_hh": np.eye(2, 3)}}
 
 
+def branches() -> dict[str, Any]:
+    """A residual block: a matrix is used twice, and is too large to be written out."""
+    rng = np.random.default_rng(1)
+    X, W = gnn.parameter("X_hat", (3, 4)), gnn.parameter("W_hh", (4, 4))
+    h = gnn.name("θ1", gnn.tanh(X @ W.T))
+    L = gnn.name("loss", gnn.sum((X + h) ** 2))
+    return {"thing": L, "at": {"X_hat": rng.normal(size=(3, 4)), "W_hh": rng.normal(size=(4, 4))}}
+
+
+def normalisation() -> dict[str, Any]:
+    x = gnn.parameter("x", 7)
+    c = gnn.name("c", x - gnn.name("μ", gnn.mean(x)))
+    y = gnn.name("y", c / gnn.sqrt(gnn.mean(c**2) + 0.001))
+    return {"thing": gnn.name("L", gnn.sum(y**3)), "at": {"x": np.arange(7.0) ** 2}}
+
+
+def attention() -> dict[str, Any]:
+    rng = np.random.default_rng(2)
+    X = gnn.parameter("X", (2, 3))
+    at = {"X": rng.normal(size=(2, 3))}
+    projected = []
+    for name in ("q", "key", "v"):
+        W = gnn.parameter(f"W_{name}", (3, 3))
+        at[f"W_{name}"] = rng.normal(size=(3, 3))
+        projected.append(gnn.name(name, X @ W.T))
+    q, k, v = projected
+    A = gnn.name("A", gnn.softmax(q @ k.T / 2, axis=1))
+    return {"thing": gnn.name("L", gnn.sum((A @ v + X) ** 2)), "at": at}
+
+
 NETWORKS: dict[str, Callable[[], dict[str, Any]]] = {
     made.__name__: made
     for made in (
         neuron, symbols, matrices, softmax, twice, layers, residual, recurrent, wide, forward_only,
+        branches, normalisation, attention,
     )
 }  # fmt: skip

@@ -41,6 +41,12 @@ def test_no_chain_where_paths_fork_or_values_are_tensors():
     assert viz.chain_of(gnn.sum(gnn.input("x", 3)), "x") is None
 
 
+def test_one_link_is_no_chain():
+    x = gnn.input("x")
+    assert viz.chain_of(gnn.name("L", gnn.log(x)), "x", at={"x": -1}) is None
+    assert viz.chain_of(gnn.name("L", x * x), "x") is None
+
+
 def test_without_values_a_chain_is_symbols():
     chain = viz.chain_of(neuron()["thing"], "b")
     assert (chain.value, [f.value for f in chain.factors]) == ("", ["", "", ""])

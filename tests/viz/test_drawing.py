@@ -153,12 +153,9 @@ def test_dot_text_needs_no_dot_program_and_dot_reads_it(monkeypatch, tmp_path):
 
 
 def hostile() -> gnn.Handle:
-    leaves = [
-        gnn.input(name) for name in ('<script>alert("x")</script>', "a\"b'c", "ŷ", "größe", "θ")
-    ]
-    total = leaves[0]
-    for leaf in leaves[1:]:
-        total = total * leaf
+    y, size, angle = (gnn.input(name) for name in ("ŷ", "größe", "θ"))
+    total = gnn.name('<script>alert("x")</script>', y * size)
+    total = gnn.name("a\"b'c", total * angle)
     with gnn.scope('</g><script>"&'):
         return gnn.name("L\\n<b>", total)
 

@@ -3,8 +3,18 @@
 import numpy as np
 import pytest
 
-from viz.formulas import name_label, number_label, shape_label, value_label
+from graphnn.calculus.polynomial import dimension
+from graphnn.expression.names import canonical
+from viz.formulas import (
+    gradient_label,
+    name_label,
+    norm_label,
+    number_label,
+    shape_label,
+    value_label,
+)
 from viz.typeset import beside, protect, restore, typeset, typeset_label, words
+from viz.view import _through
 
 
 def test_size_scales_every_measure():
@@ -107,6 +117,60 @@ def test_arrays_of_up_to_three_numbers_are_written_out():
     assert value_label([[0.5], [-1.0]]).text == "[0.500; −1]"
     assert value_label([1, 2, 3, 4]) is None
     assert value_label(np.zeros((0, 2))) is None
+
+
+def test_small_matrices_are_written_out():
+    assert value_label([[1, -2], [3, 0.25]]).text == "[1 −2; 3 0.250]"
+    assert value_label([[1, 2, 3], [4, 5, 6]]).text == "[1 2 3; 4 5 6]"
+    assert value_label(np.ones((3, 2))) is None
+    assert value_label(np.ones((2, 4))) is None
+    assert value_label(np.full((2, 3), -1.5e-9)) is None
+    made = typeset_label(rf"A = {value_label([[1, -2], [3, 4]]).latex}", 16)
+    lines = {round(g.y) for g in made.glyphs}
+    assert len(lines) >= 3
+    assert len(made.glyphs) == 9
+
+
+NAMES = ["x", "W1", "W_hh", "y_hat2", "theta_hat", "w_alpha_beta", "größe", "h1_t", "x'", "loss_hat",
+         "x/y", "a{b", "日本"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("other", ["L", "ŷ", "λ_dot"])
+def test_every_label_of_every_name_is_typeset(name, other):
+    name, other = canonical(name), canonical(other)
+    large = np.arange(8.0)
+    for symbol in (
+        name_label(name),
+        gradient_label(other, name),
+        gradient_label(name, other),
+        _through("L", other, name),
+        _through(other, other, name),
+    ):
+        assert typeset_label(symbol.latex, 16).width > 5
+        norm = norm_label(symbol, large)
+        assert norm.text == f"‖{symbol.text}‖ = 11.8"
+        made = typeset_label(norm.latex, 16)
+        assert not made.bars
+        assert made.height < 2 * typeset_label(rf"\lVert {name_label(name).latex}\rVert", 16).height
+
+
+def test_norms_of_products_of_derivatives_have_slashes():
+    label = norm_label(_through("L", "u", "X"), np.ones((4, 4)))
+    assert label.text == "‖∂L/∂u·∂u/∂X‖ = 4"
+    inside = r"\partial L/\partial u\cdot \partial u/\partial X"
+    assert label.latex == rf"\lVert {inside}\rVert = 4"
+
+
+def test_sizes_that_are_sums_have_brackets():
+    x, K = dimension("x0"), dimension("K0")
+    made = shape_label((x - K + 1, x), "float32")
+    assert made.text == "ℝ^(x₀ − K₀ + 1)×x₀"
+    assert made.latex == r"\mathbb{R}^{(x_{0} - K_{0} + 1)\times x_{0}}"
+    assert shape_label((x - K,), "float32").latex == r"\mathbb{R}^{x_{0} - K_{0}}"
+    strided = shape_label(((x - K) // 2 + 1, 2 * x), "float32")
+    assert strided.text == "ℝ^(floor((x₀ − K₀)/2) + 1)×2·x₀"
+    assert typeset_label(strided.latex, 16).width > 60
 
 
 def test_spaces_of_tensors():

@@ -103,10 +103,10 @@ def test_scopes_are_nested_clusters():
 def test_tensors_show_shape_and_value_or_norm():
     made = view(**NETWORKS["matrices"]())
     assert [box(made, k).shape.text for k in ("W1", "h", "y")] == ["ℝ^2×2", "ℝ^2", ""]
-    assert edge(made, "W1", "z1").value.text == "‖W₁‖ = 0.548"
+    assert edge(made, "W1", "z1").value.text == "[0.1 0.4; −0.3 0.2]"
     assert edge(made, "h", "z2").value.text == "(0.438, 0.413)"
     assert edge(made, "W2", "z2").gradient.text == "∂L/∂W₂ = [−0.0456 −0.0430]"
-    assert edge(made, "W1", "z1").gradient.text == "‖∂L/∂W₁‖ = 0.0245"
+    assert edge(made, "W1", "z1").gradient.text == ("∂L/∂W₁ = [−0.00896 0.0179; 0.00631 −0.0126]")
 
 
 def test_what_is_exact_is_shown_as_a_derivation_shows_it():
@@ -160,3 +160,10 @@ def test_equality_is_claimed_only_where_the_shown_numbers_say_so():
     assert not adds_up(["0.1", "0.1"], "0.21")
     assert not multiplies_to(["−0.3318", "0.2217", "1.5"], "−0.1104")
     assert multiplies_to(["−0.269", "0.197", "2"], "−0.106")
+
+
+def test_a_matrix_that_is_used_twice_has_the_norms_of_its_contributions():
+    made = view(**NETWORKS["branches"]())
+    assert edge(made, "X_hat", "z1").gradient.text.startswith("‖∂loss/∂z₁·∂z₁/∂X̂‖ = ")
+    assert edge(made, "X_hat", "loss").gradient.text.startswith("‖∂⁺loss/∂X̂‖ = ")
+    assert box(made, "X_hat").below.text.startswith("‖∂loss/∂X̂‖ = ")
