@@ -271,7 +271,7 @@ def rename(e: Expr, back: dict[str, Expr]) -> Expr:
 def expanded_terms(e: Expr) -> int:
     """How many terms multiplying an expression out would give, at most.
 
-    >>> from graphnn.expression.scalar import read_scalar
+    >>> from graphnn.expression.reader import read_scalar
     >>> expanded_terms(read_scalar("(a + b)^2 * (c + d) + 1"))
     9
     """

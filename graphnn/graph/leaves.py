@@ -12,7 +12,7 @@ import numpy.typing as npt
 from graphnn.calculus.formula import Shape
 from graphnn.calculus.polynomial import Polynomial, dimension, plain
 from graphnn.errors import DtypeError, GraphError, ShapeError
-from graphnn.expression.names import canonical, no_name
+from graphnn.expression.names import canonical
 from graphnn.graph.apply import weak_constant
 from graphnn.graph.handle import Handle, user_place
 from graphnn.graph.node import DTYPES, make
@@ -22,9 +22,8 @@ def _leaf(op: str, name: Any, shape: Any, dtype: str) -> Handle:
     if dtype not in DTYPES:
         raise DtypeError(f"{name} has no dtype {dtype!r}; one of {', '.join(DTYPES)}", user_place())
     called = canonical(name) if isinstance(name, str) else ""
-    refused = no_name(called)
-    if refused is not None:
-        raise GraphError(refused if called else f"{name!r} is no name", user_place())
+    if not called.strip():
+        raise GraphError(f"{name!r} is no name", user_place())
     node = make(op, shape=_shape(name, shape), dtype=dtype, name=called)
     return Handle(node, None, called)
 

@@ -1,4 +1,4 @@
-"""What is a name: in texts and in graphs the same words are refused."""
+"""What is a name: a text refuses words that mean something else, Python takes any but none."""
 
 import pytest
 
@@ -6,7 +6,7 @@ import graphnn as gnn
 from graphnn.errors import GraphError
 
 
-@pytest.mark.parametrize("name", ["x y", "", "a+b", "2x", "x\n", "if", "mod", 3, None])
+@pytest.mark.parametrize("name", ["", " ", "\n", 3, None])
 @pytest.mark.parametrize("make", [gnn.input, gnn.parameter])
 def test_a_leaf_has_a_name(make, name):
     with pytest.raises(GraphError, match="is no name") as caught:
