@@ -275,7 +275,7 @@ def _cotangent_steps(
         rule = _plain_rule(ctx, name, arriving[0][0])
     indexed = shown is None or index
     by_name = any(n in taken and n not in ctx.net.nodes for n in _names(final))
-    if whole is not None and name in ctx.wrt and by_name:
+    if whole is not None and whole[0] and name in ctx.wrt and by_name:
         if terms_size(whole[0]) <= terms_size(final):
             more = _with_whole(ctx, name, whole, sides, indexed)
             indexed = indexed or more != sides
