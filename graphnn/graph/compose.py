@@ -10,7 +10,7 @@ of an affine read are affine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
@@ -38,11 +38,10 @@ from graphnn.calculus.polynomial import (
     substitute,
     to_expression,
 )
-from graphnn.calculus.shapes import AXIS_NAMES
 from graphnn.expression.algebra import multiply, negate
-from graphnn.expression.functions import FUNCTIONS
-from graphnn.expression.normal_form import Product, Sum, as_term, normal_form, short, written
-from graphnn.expression.tree import COMPARISONS, Expr, apply, fold, num, postorder, rebuild, sym
+from graphnn.expression.bags import Product, Sum, as_term
+from graphnn.expression.normal_form import normal_form, short, written
+from graphnn.expression.tree import Expr, apply, fold, num, postorder, rebuild, sym
 from graphnn.graph.apply import formula_node
 from graphnn.graph.node import FLOATS, Node, constant, scalar_value
 
@@ -63,105 +62,6 @@ class At:
 Place = Polynomial | At
 Element = tuple[Node, tuple[Place, ...]]
 Mapped = Mapping[str, Place]
-
-
-@lru_cache(maxsize=65536)
-def is_small(body: Expr) -> bool:
-    """Whether a body is short enough to look into."""
-    return sum(1 for _ in postorder(body)) <= MAX_BODY
-
-
-def can_open(node: Node) -> bool:
-    """Whether a node's elements may be written over its operands' elements.
-
-    It has to be an element-wise formula, or a reshape that only adds or drops dimensions of size
-    1. One of integers is not (it would be cut off), of conditions only comparisons are (they are
-    0 or 1).
-    """
-    formula = node.op
-    if formula == "reshape":
-        return _long(node) == _long(node.operands[0])
-    if not isinstance(formula, Formula) or len(node.operands) > MAX_OPERANDS:
-        return False
-    if not formula.is_elementwise or not is_small(formula.body):
-        return False
-    return node.dtype in FLOATS or (node.dtype == "bool" and is_flag(formula.body))
-
-
-def _long(node: Node) -> list[Size]:
-    return [size for size in node.shape if size != 1]
-
-
-def is_flag(body: Expr) -> bool:
-    """Whether a body is `where(condition, 1, 0)`."""
-    return body.head == "where" and [p.args[0] for p in body.args[1:] if p.head == "num"] == [1, 0]
-
-
-def without_affine(root: Node, opened: set[Node]) -> set[Node]:
-    """A cut that stops at sums without a function inside, unless a function is applied to them.
-
-    So `u·exp(u) − u` with u = 2·x + 3 is one in u, and `log(1 + u)` is not `log(2·x + 4)`.
-    """
-    functions: set[Node] = set()
-    kept: set[Node] = set()
-    order = topological_within(root, opened)
-    applied = {
-        node.operands[0]
-        for node in order
-        if isinstance(node.op, Formula) and node.op.body.head in FUNCTIONS and node.operands
-    }
-    for node in order:
-        heads = {p.head for p in postorder(node.op.body)} if isinstance(node.op, Formula) else set()
-        if heads & set(FUNCTIONS) or any(o in functions for o in node.operands):
-            functions.add(node)
-        if node in functions or node in applied or not heads & {"+", "-"}:
-            kept.add(node)
-    return kept & opened
-
-
-def topological_within(root: Node, opened: set[Node]) -> list[Node]:
-    """The root and the nodes that are seen through, operands before their users."""
-    order: list[Node] = []
-    done: set[Node] = set()
-    stack = [(root, False)]
-    while stack:
-        node, expanded = stack.pop()
-        if expanded:
-            order.append(node)
-        elif node not in done:
-            done.add(node)
-            stack.append((node, True))
-            stack.extend((o, False) for o in node.operands if o in opened)
-    return order
-
-
-def nearest(
-    root: Node, closed: Collection[Node], through: Callable[[Node], bool] | None = None
-) -> set[Node]:
-    """The cut below a root: the nodes that are seen through, level by level.
-
-    `closed` nodes are not. Nodes for which `through` holds are passed (to what they reduce), not
-    opened.
-    """
-    opened: set[Node] = set()
-    seen = {root}
-    level = [root]
-    for _ in range(LEVELS):
-        following = []
-        for node in level:
-            for operand in node.operands:
-                if operand in seen:
-                    continue
-                seen.add(operand)
-                if operand in closed:
-                    continue
-                if through is not None and through(operand):
-                    following.append(operand)
-                elif len(opened) < MAX_OPEN and can_open(operand):
-                    opened.add(operand)
-                    following.append(operand)
-        level = following
-    return opened
 
 
 @dataclass
@@ -400,10 +300,11 @@ def moved(index: Sequence[Place], mapping: Mapped) -> tuple[Place, ...] | None:
     found: list[Place] = []
     for part in index:
         if isinstance(part, At):
-            inner = moved(part.index, mapping)
-            if inner is None or any(isinstance(p, At) for p in inner):
+            inner = [_moved_part(p, mapping) for p in part.index]
+            plain = tuple(p for p in inner if isinstance(p, Polynomial))
+            if len(plain) != len(inner):
                 return None
-            found.append(At(part.node, tuple(p for p in inner if isinstance(p, Polynomial))))
+            found.append(At(part.node, plain))
             continue
         one = _moved_part(part, mapping)
         if one is None:
@@ -427,20 +328,3 @@ def _moved(
     return moved(
         [At(operands[p.operand], p.index) if isinstance(p, Lookup) else p for p in index], mapping
     )
-
-
-def tidied(body: Expr) -> Expr:
-    """A comparison that was asked whether it holds is a condition: `where(c, 1, 0) != 0` is `c`."""
-
-    def visit(node: Expr, parts: list[Expr]) -> Expr:
-        made = rebuild(node, parts)
-        if made.head == "!=" and is_flag(made.args[0]) and made.args[1].args == (0,):
-            condition: Expr = made.args[0].args[0]
-            if condition.head in COMPARISONS or condition.head == "and":
-                return condition
-        return made
-
-    return fold(body, visit)
-
-
-__all__ = ["AXIS_NAMES", "At", "Element", "Place", "Region", "can_open", "moved", "nearest"]

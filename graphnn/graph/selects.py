@@ -13,9 +13,11 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from graphnn.calculus.formula import Formula
-from graphnn.expression.tree import Expr, postorder, symbols
-from graphnn.graph.compose import Region, can_open, tidied
+from graphnn.expression.tree import COMPARISONS, Expr, fold, postorder, rebuild, symbols
+from graphnn.graph.compose import Region
+from graphnn.graph.cut import can_open, is_flag
 from graphnn.graph.node import FLOATS, Node, scalar_value
+from graphnn.graph.stable_nodes import is_form
 
 MAX_OPEN = 64
 _UNBOUNDED = frozenset(
@@ -37,7 +39,7 @@ def select(node: Node, closed: Collection[Node]) -> Node | None:
     body = region.body(node, region.own_axes())
     if body is None:
         return None
-    made = region.node(tidied(body), like=node)
+    made = region.node(_tidied(body), like=node)
     return None if made is node else made
 
 
@@ -60,7 +62,7 @@ def _taken_in(ends: set[Node], closed: Collection[Node]) -> set[Node]:
         node, expanded = stack.pop()
         if expanded:
             order.append(node)
-        elif node not in seen and node not in closed and can_open(node) and len(seen) < MAX_OPEN:
+        elif node not in seen and _can_take_in(node, closed) and len(seen) < MAX_OPEN:
             seen.add(node)
             stack.append((node, True))
             stack.extend((operand, False) for operand in node.operands)
@@ -69,6 +71,10 @@ def _taken_in(ends: set[Node], closed: Collection[Node]) -> set[Node]:
         if _is_unbounded(node) or any(operand in inside for operand in node.operands):
             inside.add(node)
     return inside
+
+
+def _can_take_in(node: Node, closed: Collection[Node]) -> bool:
+    return node not in closed and can_open(node) and not is_form(node)
 
 
 def _is_unbounded(node: Node) -> bool:
@@ -95,3 +101,17 @@ def _is_unbounded(node: Node) -> bool:
             if exponent.args[0] < 0:
                 return True
     return False
+
+
+def _tidied(body: Expr) -> Expr:
+    """A comparison that was asked whether it holds is a condition: `where(c, 1, 0) != 0` is `c`."""
+
+    def visit(node: Expr, parts: list[Expr]) -> Expr:
+        made = rebuild(node, parts)
+        if made.head == "!=" and is_flag(made.args[0]) and made.args[1].args == (0,):
+            condition: Expr = made.args[0].args[0]
+            if condition.head in COMPARISONS or condition.head == "and":
+                return condition
+        return made
+
+    return fold(body, visit)

@@ -21,12 +21,14 @@ from functools import cached_property, lru_cache
 
 from graphnn.calculus.formula import Formula
 from graphnn.errors import GraphError
+from graphnn.expression.bags import Sum
 from graphnn.expression.functions import FUNCTIONS
-from graphnn.expression.normal_form import Sum, normal_form, written
+from graphnn.expression.normal_form import normal_form, written
 from graphnn.expression.rewriting import Applied, Row, rewrite, rules
 from graphnn.expression.tree import Expr
 from graphnn.graph.apply import float_behind
-from graphnn.graph.compose import Region, is_small, nearest, short_form, without_affine
+from graphnn.graph.compose import Region, short_form
+from graphnn.graph.cut import is_small, nearest, without_affine
 from graphnn.graph.gradient import differentiate
 from graphnn.graph.graph import Graph, as_graph
 from graphnn.graph.handle import GradientOf, Handle, Written
@@ -34,7 +36,8 @@ from graphnn.graph.node import FLOATS, Node, make
 from graphnn.graph.rewrites import Rewrite, Shown
 from graphnn.graph.selects import select
 from graphnn.graph.stable_forms import TABLE
-from graphnn.graph.stable_reductions import Reductions, is_reduction
+from graphnn.graph.stable_reductions import ReductionRules
+from graphnn.graph.summands import is_reduction
 
 MAX_STEPS = 64
 
@@ -153,9 +156,9 @@ class _Pass:
 
     def _merges(self, node: Node, made: Node) -> bool:
         """Whether a variable and another node would become one."""
-        return not made.is_leaf and (
-            made in self.image if node in self.variables else made in self.variables
-        )
+        if node in self.variables:
+            return made in self.image
+        return made in self.variables and not made.is_leaf
 
     def derive(self, handle: Handle, gradients: Sequence[Handle]) -> None:
         """Put the gradient of the stabilised output where the user's gradient stands.
@@ -186,10 +189,10 @@ class _Pass:
         for node, wrt in same:
             if node not in self.image:
                 gradient = found[images[wrt]]
-                self.image[node] = gradient
                 if gradient not in self.image:
                     self.image[gradient] = gradient
                     self.closed.add(gradient)
+                self.image[node] = gradient
 
     def _rewritten(self, node: Node) -> tuple[Node, Described] | None:
         """What the first rule that applies makes of a node whose operands are stable."""
@@ -210,7 +213,7 @@ class _Pass:
         taken = select(node, self.closed)
         if taken is not None:
             return taken, lambda: [self._selected(node, taken)]
-        if body is not None and Reductions(region, self.closed).may_match(normal_form(body)):
+        if body is not None and ReductionRules(region, self.closed).may_match(normal_form(body)):
             return self._by_reduction(node, formula)
         return None
 
@@ -227,7 +230,7 @@ class _Pass:
         body = region.body(node, region.own_axes())
         if body is None:
             return None
-        reductions = Reductions(region, self.closed)
+        reductions = ReductionRules(region, self.closed)
         total, steps = rewrite(normal_form(body), *reductions.rules())
         if any(n in self.variables and not n.is_leaf for n in reductions.made):
             return None

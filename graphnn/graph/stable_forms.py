@@ -9,8 +9,9 @@ part is rewritten before the node that uses it, so that `(exp(2x) − 1)/(exp(2x
 
 from __future__ import annotations
 
-from graphnn.expression.normal_form import Call, atoms
-from graphnn.expression.rewriting import Binding, Row
+from graphnn.expression.bags import Call, atoms
+from graphnn.expression.matching import Binding
+from graphnn.expression.rewriting import Row
 
 
 def _no_logarithm(found: Binding) -> bool:
