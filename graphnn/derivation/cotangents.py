@@ -43,6 +43,7 @@ from graphnn.expression.functions import FUNCTIONS
 from graphnn.expression.names import parts as name_parts
 from graphnn.expression.names import show
 from graphnn.expression.tree import postorder, sym, symbols
+from graphnn.expression.unicode import to_unicode
 from graphnn.graph.statements import Statement
 
 MAX_INLINED = 16
@@ -90,9 +91,25 @@ def delta_steps(ctx: Context, index: bool = False, locals_: bool = True) -> list
     if not locals_:
         return steps
     slopes = local_lines(ctx, section)
-    steps = [*_place_steps(ctx, section), *slopes, *steps]
+    steps = [*_place_steps(ctx, section), *slopes, *steps, *_reuse(ctx, steps, section)]
     why = [] if index else why_the_transpose(ctx, cotangents)
     return [*steps, *why]
+
+
+def _reuse(ctx: Context, steps: Sequence[Step], section: str) -> list[Step]:
+    """The remark on what a named cotangent is for, where one serves several gradients."""
+    for step in steps:
+        if (
+            step.define
+            and step.kind != "seed"
+            and len(ctx.operands(ctx.statements[step.statement])) > 1
+        ):
+            text = (
+                f"Each ∂{show(ctx.loss)}/∂· is computed once; {to_unicode(step.lhs or ONE)} serves "
+                "every line that needs it: this reuse is backpropagation."
+            )
+            return [Step("remark", "", None, (), text, section=section)]
+    return []
 
 
 def _is_long(found: Terms) -> bool:
