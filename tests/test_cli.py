@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from graphnn.cli import SHORT, arranged, main
+from graphnn.cli import main
+from graphnn.cli.run import SHORT, arranged
 
 ROOT = Path(__file__).parent.parent
 NEURON = "z = w*x + b; a = sigmoid(z); L = (y - a)**2 / 2"

@@ -1,0 +1,93 @@
+"""Arguments and options that several commands take, and how they are read."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from graphnn.errors import GraphError
+from graphnn.files import read_text
+
+if TYPE_CHECKING:
+    from graphnn.text import Program
+
+DRAWN = (".svg", ".png", ".pdf", ".dot")
+
+Text = Annotated[
+    str, typer.Argument(metavar="TEXT", help="A network, a file ending in .txt, or - for stdin.")
+]
+Values = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[NAME=VALUE]...", help="2, 1/3, [[1,2],[3,4]] or @file.npz"),
+]
+Wrt = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Differentiate by this one.")]
+Output = Annotated[list[Path] | None, typer.Option("--output", "-o", metavar="FILE")]
+Detail = Annotated[str, typer.Option(metavar="LEVEL", help="paths, statements or ops.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+def read_program(text: str, words: Sequence[str] | None) -> tuple[Program, dict[str, Any]]:
+    """The network of TEXT, and the values of the words after it."""
+    from graphnn.text import parse, read_assignments, value_shape
+
+    file = text if text.endswith(".txt") else "<stdin>" if text == "-" else ""
+    network = read_text(text) if file else text
+    given = read_assignments(words or [])
+    shapes = {name: value_shape(value) for name, value in given.items()}
+    try:
+        return parse(network, shapes, file=file), given
+    except GraphError as error:
+        if file:
+            raise GraphError(f"{file}: {error.message}", error.place) from None
+        raise
+
+
+def wanted_names(program: Program, wrt: Sequence[str] | None) -> list[str]:
+    """The names of --wrt; without it, every leaf that can be differentiated."""
+    if wrt is not None:
+        names = [name for word in wrt for name in re.split(r"[\s,]+", word.strip()) if name]
+        if not names:
+            raise GraphError("--wrt names nothing; --wrt w is one leaf, two are --wrt w --wrt b")
+        return names
+    return [name for name, leaf in program.leaves.items() if leaf.dtype.startswith("float")]
+
+
+def outputs_of(program: Program) -> dict[str, Any]:
+    """The loss first, then what else the text computes and does not use."""
+    loss = next(reversed(program.names))
+    return {loss: program.loss} | program.graph.outputs
+
+
+def drawing_of(
+    program: Program, given: dict[str, Any], wanted: list[str], detail: str, digits: int
+) -> Any:
+    """The picture; below it the chain, where one gradient was asked for."""
+    import viz
+    from graphnn.text import value_array
+
+    at = {name: value_array(value) for name, value in given.items()}
+    thing = outputs_of(program)
+    numbers = at if all(name in at for name in program.leaves) else None
+    chain = viz.chain_of(thing, wanted[0], numbers, detail, digits) if len(wanted) == 1 else None
+    return viz.draw(thing, at, wanted, detail, chain=chain, digits=digits)
+
+
+def check_suffix(target: Path, known: Sequence[str]) -> None:
+    """An error that lists the known suffixes, for a file with another one."""
+    if target.suffix not in known:
+        raise GraphError(f"{target} has no known suffix; known are {', '.join(known)}")
+
+
+def prints_unicode(stream: Any) -> bool:
+    """Whether a stream can print −, σ and ∂; one without an encoding takes all text."""
+    return "utf" in (getattr(stream, "encoding", None) or "utf-8").lower()
+
+
+def say(text: str) -> None:
+    """Write to standard output, as it is now: tests and pipes replace it."""
+    sys.stdout.write(text)
