@@ -1,12 +1,10 @@
-"""The 2-2-1 network of lecture 0, in scalars and in matrices, and lecture 4's backpropagation.
+"""2-2-1 networks: in scalars, with ReLU, in matrices; backpropagation; all weights zero.
 
 Saturated sigmoids have gradients near 0, and a ReLU at its kink has the gradient 0 by convention.
-Run it: `python examples/two_two_one.py`.
+Lecture 0 has the network, lecture 4 the backpropagation. Run it: `python examples/two_two_one.py`.
 """
 
-import argparse
-
-import graphnn as gnn
+from lecture_case import Case, main
 
 SCALARS = """
     z₁ = w₁·x₁ + w₂·x₂ + b₁
@@ -19,52 +17,78 @@ SCALARS = """
 PARAMETERS = ["w1", "w2", "w3", "w4", "w5", "w6", "b1", "b2", "b3"]
 
 
-def sigmoid_network(digits=3):
-    """Lecture 0: x = (70, 1.75) is far out; h₁ is almost 1, h₂ almost 0, and so are gradients."""
-    weights = {"w1": 0.2, "w2": 0.4, "w3": -0.5, "w4": 0.3, "w5": 1, "w6": -1.5}
-    at = {**weights, "b1": 0.1, "b2": -0.1, "b3": 0.5, "x1": 70, "x2": 1.75}
-    network = gnn.parse(SCALARS.format(f="σ"), parameters=PARAMETERS)
-    return gnn.derive(network.graph, at=at, digits=digits)
+def weights(*numbers):
+    """w₁, w₂ … by name."""
+    return {f"w{k}": w for k, w in enumerate(numbers, 1)}
 
 
-def relu_network(digits=3):
-    """Lecture 0, exercise: z₁ is exactly at the kink of ReLU, z₂ below it."""
-    weights = {"w1": -0.2, "w2": 1, "w3": -0.5, "w4": 0.3, "w5": -1, "w6": 0}
-    at = {**weights, "b1": 1, "b2": -0.2, "b3": 0.5, "x1": 20, "x2": 3}
-    network = gnn.parse(SCALARS.format(f="relu"), parameters=PARAMETERS)
-    return gnn.derive(network.graph, at=at, digits=digits)
+def as_printed(case):
+    """What comes of W₂ as lecture 0 prints it, a column: an error."""
+    import graphnn as gnn
+
+    try:
+        gnn.parse("h: (2); W₂: (2, 1); z = W₂h")
+    except gnn.GraphError as error:
+        return (
+            "Lecture 0 prints W₂ as the column (w₅, w₆), 2×1; (2×1)(2) is no product:\n"
+            f"  {str(error).splitlines()[0]}\n"
+            "W₂h needs the row (w₅ w₆), 1×2, as here; y is A1's."
+        )
+    raise AssertionError("a column times a vector of two")
 
 
-def matrix_network(digits=3):
-    """Lecture 0: the first network in matrix form.
-
-    The lecture prints W₂ as a column (2×1); W₂h needs the row (w₅, w₆), so W₂ is 1×2 here.
-    """
-    network = gnn.parse(
+CASES = [
+    Case(
+        "A1",
+        "The 2-2-1 network with σ (lecture 0): saturated, so its gradients vanish",
+        SCALARS.format(f="σ"),
+        {
+            **weights(0.2, 0.4, -0.5, 0.3, 1, -1.5),
+            "b1": 0.1,
+            "b2": -0.1,
+            "b3": 0.5,
+            "x1": 70,
+            "x2": 1.75,
+        },
+        parameters=PARAMETERS,
+        remark="With more digits h₁ = 0.99999963, h₂ = 9.6e−16 and y = 0.8176: both hidden units are\n"
+        "saturated, and the gradients of w₁ … w₄ have the size of h₁(1 − h₁) and h₂(1 − h₂).",
+    ),
+    Case(
+        "A2",
+        "The 2-2-1 network with ReLU (lecture 0, exercise): one unit at the kink",
+        SCALARS.format(f="relu"),
+        {
+            **weights(-0.2, 1, -0.5, 0.3, -1, 0),
+            "b1": 1,
+            "b2": -0.2,
+            "b3": 0.5,
+            "x1": 20,
+            "x2": 3,
+        },
+        parameters=PARAMETERS,
+    ),
+    Case(
+        "A3",
+        "The network of A1 in matrix form (lecture 0, which prints W₂ as 2×1)",
         """
         x: (2); W₁: (2, 2); b: (2); W₂: (1, 2); b₃: (1)
         h = σ(W₁x + b)
         y = σ(W₂h + b₃)
         """,
+        {
+            "x": [70, 1.75],
+            "W1": [[0.2, 0.4], [-0.5, 0.3]],
+            "b": [0.1, -0.1],
+            "W2": [[1, -1.5]],
+            "b3": [0.5],
+        },
         parameters=["W1", "b", "W2", "b3"],
-    )
-    at = {
-        "x": [70, 1.75],
-        "W1": [[0.2, 0.4], [-0.5, 0.3]],
-        "b": [0.1, -0.1],
-        "W2": [[1, -1.5]],
-        "b3": [0.5],
-    }
-    return gnn.derive(network.graph, at=at, digits=digits)
-
-
-def backpropagation(digits=3):
-    """Lecture 4, numerical 1: the input (1, 0, 1), the target 1, no bias.
-
-    The figure with the weights is lost; weights and the rate 0.9 are ours. x₂ = 0, so its two
-    weights do not move.
-    """
-    network = gnn.parse(
+        remark=as_printed,
+    ),
+    Case(
+        "A21",
+        "Backpropagation numerical 1 (lecture 4; its figure is lost: our weights)",
         """
         z₁ = w₁·x₁ + w₂·x₂ + w₃·x₃
         h₁ = σ(z₁)
@@ -74,29 +98,43 @@ def backpropagation(digits=3):
         ŷ = σ(z₃)
         L = (y − ŷ)²/2
         """,
+        {
+            **weights(0.2, 0.4, -0.5, -0.3, 0.1, 0.2, -0.3, -0.2),
+            "x1": 1,
+            "x2": 0,
+            "x3": 1,
+            "y": 1,
+        },
         parameters=[f"w{k}" for k in range(1, 9)],
-    )
-    weights = [0.2, 0.4, -0.5, -0.3, 0.1, 0.2, -0.3, -0.2]
-    at = {f"w{k}": w for k, w in enumerate(weights, 1)} | {"x1": 1, "x2": 0, "x3": 1, "y": 1}
-    return gnn.derive(network.graph, at=at, lr=0.9, digits=digits)
-
-
-CASES = {
-    "The 2-2-1 network with σ (lecture 0): saturated, so its gradients vanish": sigmoid_network,
-    "The 2-2-1 network with ReLU (lecture 0, exercise): one unit at the kink": relu_network,
-    "The same network in matrix form (lecture 0, which prints W₂ as 2×1)": matrix_network,
-    "Backpropagation numerical 1 (lecture 4; its figure is lost: our weights)": backpropagation,
-}
-
-
-def main():
-    """Print the four derivations."""
-    parser = argparse.ArgumentParser(description="2-2-1 networks: values, gradients, updates.")
-    parser.add_argument("--digits", type=int, default=3, help="significant digits (default 3)")
-    chosen = parser.parse_args()
-    for title, case in CASES.items():
-        print(f"{title}\n\n{case(chosen.digits)}")
-
+        lr=0.9,
+        given="The input (1, 0, 1), the target 1 and no bias are the lecture's. Its figure with the\n"
+        "weights is lost: the weights, the layers (3-2-1) and the rate 0.9 are ours.",
+        remark="x₂ = 0, so the weights that carry it, w₂ and w₅, do not move.",
+    ),
+    Case(
+        "zero",
+        "All weights 0: the hidden gradients are 0, the output's are not (lecture 1)",
+        """
+        x: (2); W₁: (2, 2); b₁: (2); W₂: (1, 2); b₂: (1); y: (1)
+        h = σ(W₁x + b₁)
+        ŷ = σ(W₂h + b₂)
+        L = sum((y − ŷ)²)/2
+        """,
+        {
+            "x": [0.5, -1],
+            "W1": [[0, 0], [0, 0]],
+            "b1": [0, 0],
+            "W2": [[0, 0]],
+            "b2": [0],
+            "y": [1],
+        },
+        parameters=["W1", "b1", "W2", "b2"],
+        remark="Lecture 1 says that with all weights 0 the gradients are exactly 0 always. That holds\n"
+        "for the hidden layer: ∂L/∂W₁ = 0, since W₂ᵀ = 0. The output layer's are −0.0625 each:\n"
+        "it learns, and its weights stay equal to each other, so the hidden units do as well.\n"
+        "What all-zero weights keep is the symmetry; random ones break it.",
+    ),
+]
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, CASES)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from graphnn.calculus.formula import Formula
 from graphnn.derivation.assumptions import assumption, check_assumption
 from graphnn.derivation.context import Context, cotangent_name
 from graphnn.derivation.index_form import Indices, index_form
@@ -14,11 +15,18 @@ from graphnn.derivation.knowledge import Knowledge, knowledge
 from graphnn.derivation.values import EXACT_SIZE, exact_array, is_short, value
 from graphnn.errors import GraphError, ShapeError
 from graphnn.expression.names import canonical
+from graphnn.expression.tree import Expr, postorder, sym
 from graphnn.graph.evaluate import evaluate_nodes
 from graphnn.graph.feeding import bind_sizes
 from graphnn.graph.gradient import differentiate
 from graphnn.graph.node import Node
 from graphnn.graph.statements import Network, Statement
+
+_WHOLE = frozenset(
+    {"num", "sym", "[]", "+", "-", "*", "·", "⊙", "neg", "@", "T", "Σ", "Max", "sum", "max", "relu"}
+    | {"pad", "reshape", "concat", "=", "vector"}
+)
+"""Of integers these make integers, whatever is read outside an array (a padded window)."""
 
 
 def make_context(
@@ -109,9 +117,11 @@ def _exact_value(statement: Statement, env: Mapping[str, Any], number: Any) -> A
     array = np.asarray(number, dtype=np.float64)
     if array.size > EXACT_SIZE:
         return array
+    if _is_whole(statement, env, array):
+        return exact_array(array)
     free = [e for e in statement.index or () if e.head == "sym"]
     try:
-        sizes = dict(zip(statement.index or (), array.shape, strict=False))
+        sizes = _axes(statement) | dict(zip(statement.index or (), array.shape, strict=False))
         made = value(statement.written, env, free, sizes)
         if np.shape(made) != array.shape or not is_short(made):
             return array
@@ -122,6 +132,28 @@ def _exact_value(statement: Statement, env: Mapping[str, Any], number: Any) -> A
     scale = np.max(np.abs(array), initial=1e-300)
     close = bool(np.all(gap <= 1e-9 * scale)) or not np.all(np.isfinite(array))
     return made if close and made.dtype == object else array
+
+
+def _is_whole(statement: Statement, env: Mapping[str, Any], array: Any) -> bool:
+    """Whether sums, products and maxima of integers made the value: floats that hold them exactly."""
+    return (
+        all(node.head in _WHOLE for node in postorder(statement.written))
+        and all(_integers(env[name]) for name in statement.reads)
+        and bool(np.all(np.abs(array) < 2**53))
+        and bool(np.all(array == np.floor(array)))
+    )
+
+
+def _integers(x: Any) -> bool:
+    array = np.asarray(x)
+    return bool(np.all(array == np.floor(array.astype(np.float64))))
+
+
+def _axes(statement: Statement) -> dict[Expr, int]:
+    """The extents that a formula states: a window's are read nowhere."""
+    op = statement.node.op
+    axes = op.axes if isinstance(op, Formula) and statement.index is not None else ()
+    return {sym(a.name): a.extent for a in axes if isinstance(a.extent, int)}
 
 
 def _as_fed(given: Any) -> Any:

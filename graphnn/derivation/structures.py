@@ -36,8 +36,9 @@ def structural_step(
     taken.add(called)
     written, rule = _written(ctx, node, place, sym(above))
     result = None
-    if ctx.values is not None:
-        result = _moved(node, place, np.asarray(ctx.environment()[above], dtype=np.float64))
+    number = ctx.environment().get(above)  # None without values, or below a symbolic cotangent
+    if number is not None:
+        result = _moved(node, place, np.asarray(number, dtype=np.float64))
         ctx.extra[called] = result
     sides = [Side(written)]
     if result is not None:

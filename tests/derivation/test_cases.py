@@ -230,3 +230,24 @@ def test_digits_are_those_asked_for(digits):
 def test_ascii_text_is_ascii():
     for case in CASES.values():
         assert case.derive().text(ascii=True).isascii()
+
+
+def test_windows_of_integers_stay_exact():
+    x = [[1, 3, 2, 4], [5, 6, 7, 8], [9, 2, 3, 1], [0, 1, 5, 2]]
+    text = (
+        "y[i,j] max= x[2*i+u, 2*j+v] for u < 2, v < 2;"
+        "m[i,j] += x[2*i+u, 2*j+v]/9 for u < 2, v < 2;"
+        "z[i,j] += x[i+u-1, j+v-1] for u < 3, v < 3, i < 4, j < 4;"
+        "L = sum(y) + sum(m) + sum(z)"
+    )
+    said = str(gnn.derive(gnn.parse(text, {"x": (4, 4)}).graph, at={"x": x}))
+    assert "= [6 8; 9 5]\n" in said
+    assert "= [5/3 7/3; 4/3 11/9]\n" in said
+    assert "= [15 24 30 21; 26 38 36 25; 23 38 35 26; 12 20 14 11]\n" in said
+
+
+def test_a_reshape_below_a_tensor_output_stays_in_symbols():
+    made = gnn.derive(
+        gnn.parse("y = reshape(x; shape=(4,))", {"x": (2, 2)}).graph, at={"x": [[1, 2], [3, 4]]}
+    )
+    assert "∂L/∂x = reshape(ȳ, shape=(2, 2))" in str(made)

@@ -18,25 +18,14 @@ from graphnn.expression.algebra import multiply
 from graphnn.expression.tree import num
 from tests.derivation.cases import CASES, hidden_layer
 from tests.derivation.equalities import close, differences, judge, rules
-from tests.derivation.examples import example
 from tests.derivation.networks import scalar_network, tensor_network
+from tests.examples import cases
 
-
-def example_derivations():
-    neuron, net, perceptron, losses = map(
-        example, ("neuron", "two_two_one", "perceptron", "losses")
-    )
-    made = {f"neuron {k}": case for k, case in enumerate(neuron.CASES.values())}
-    made |= {f"two_two_one {k}": case for k, case in enumerate(net.CASES.values())}
-    made["perceptron step"] = lambda: perceptron.with_step((0.5, -0.6), 0.2, (1, 2))
-    made["perceptron sigmoid"] = perceptron.with_sigmoid
-    made["softmax"] = losses.softmax_cross_entropy
-    made["cross-entropy"] = losses.mean_cross_entropy
-    made["squared error"] = losses.mean_squared_error
-    return made
-
-
-EXAMPLE_DERIVATIONS = example_derivations()
+EXAMPLE_DERIVATIONS = {
+    f"{file} {name}": case.derivation
+    for (file, name), case in cases().items()
+    if case.derived and case.at
+}
 
 
 @pytest.mark.parametrize("name", EXAMPLE_DERIVATIONS)
