@@ -18,24 +18,18 @@ from graphnn.derivation.index_form import (
     index_map,
     instantiate_tree,
 )
+from graphnn.derivation.inverses import solve
 from graphnn.expression.algebra import (
-    ONE,
-    add,
     divide,
     join_product,
-    multiply,
-    negate,
     split_product,
-    terms,
 )
 from graphnn.expression.names import show
 from graphnn.expression.sympy_view import simplified
 from graphnn.expression.tree import (
-    BINDERS,
     Expr,
     contains,
     fold,
-    num,
     postorder,
     rebuild,
     substitute,
@@ -111,7 +105,7 @@ def knowledge(forms: Sequence[IndexForm], indices: Indices) -> Knowledge:
         inner = [(h, index) for h, (index, _) in form.hidden.items()]
         outer = [(n, named[n].index) for n in _reads(form.tree) if n in named]
         for name, index in (*inner, *outer):
-            solved = _solve(form, name, index)
+            solved = solve(form, name, index)
             if solved is not None and not _reads_any(solved, done):
                 found = eliminations if name.startswith(HIDDEN) else shortcuts
                 found.append(Elimination(name, index, solved))
@@ -148,72 +142,6 @@ def _facts(
 def _reads(tree: Expr) -> list[str]:
     found = {element_name(n): None for n in postorder(tree) if n.head in ("[]", "sym")}
     return [n for n in found if n is not None and not n.startswith(HIDDEN)]
-
-
-def _solve(form: IndexForm, name: str, index: Sequence[Expr]) -> Expr | None:
-    """Solve `own[i] = product` for one factor or divisor, read at the output's own index.
-
-    A solution that divides by a value is refused: it would not hold where that value is 0.
-    """
-    product = split_product(form.tree)
-    own = element(form.name, form.index)
-    for side in (product.factors, product.divisors):
-        matching = [e for e in side if element_name(e) == name]
-        if len(matching) != 1 or _count(form.tree, name) != 1:
-            continue
-        (e,) = matching
-        at = e.args[1:] if e.head == "[]" else ()
-        onto = {part: mine for part, mine in zip(at, index, strict=True) if part.head == "sym"}
-        rest = [f for f in side if f is not e]
-        if side is product.factors:
-            solved = multiply(divide(own, num(product.coefficient)), *product.divisors, over(*rest))
-        else:
-            solved = multiply(num(product.coefficient), *product.factors, over(own), over(*rest))
-        bare = not split_product(solved).divisors
-        if any(b.head in BINDERS for b in postorder(solved)) or set(form.index) - set(onto):
-            return None
-        if not bare:
-            return None
-        return substitute(solved, onto)
-    return _solve_reciprocal(form, name, index)
-
-
-def _solve_reciprocal(form: IndexForm, name: str, index: Sequence[Expr]) -> Expr | None:
-    """Solve `own[i] = number / (number ± e[i])` for e; own is never 0 there."""
-    product = split_product(form.tree)
-    if product.factors or len(product.divisors) != 1 or _count(form.tree, name) != 1:
-        return None
-    summands = terms(product.divisors[0])
-    mine = [t for t in summands if element_name(_positive(t)) == name]
-    rest = [t for t in summands if t.head == "num"]
-    if len(mine) != 1 or len(mine) + len(rest) != len(summands):
-        return None
-    e = _positive(mine[0])
-    at = e.args[1:] if e.head == "[]" else ()
-    if tuple(at) != form.index:
-        return None
-    whole = divide(num(product.coefficient), element(form.name, form.index))
-    solved = add(whole, *(negate(t) for t in rest))
-    onto = {part: own for part, own in zip(at, index, strict=True) if part.head == "sym"}
-    return substitute(solved if mine[0] is e else negate(solved), onto)
-
-
-def _positive(e: Expr) -> Expr:
-    return e.args[0] if e.head == "neg" else e
-
-
-def _count(tree: Expr, name: str) -> int:
-    return sum(element_name(n) == name for n in _elements_of(tree))
-
-
-def _elements_of(tree: Expr) -> list[Expr]:
-    bases = {n.args[0] for n in postorder(tree) if n.head == "[]"}
-    return [n for n in postorder(tree) if n.head == "[]" or (n.head == "sym" and n not in bases)]
-
-
-def over(*divisors: Expr) -> Expr:
-    """`1 / Π divisors`."""
-    return divide(ONE, multiply(*divisors)) if divisors else ONE
 
 
 def _reads_any(e: Expr, names: set[str]) -> bool:

@@ -8,6 +8,7 @@ import ast
 import inspect
 import random
 import re
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -16,10 +17,12 @@ import graphnn as gnn
 from graphnn.calculus import tables
 from graphnn.derivation import cotangents, index_lines, knowledge, local, simplify
 from graphnn.derivation import paths as paths_module
-from graphnn.derivation.index_form import CALLS
+from graphnn.derivation.index_form import CALLS, IndexForm
+from graphnn.derivation.inverses import solve
 from graphnn.derivation.values import value
 from graphnn.derivation.written import lettered, terms_tree
 from graphnn.expression.functions import FUNCTIONS
+from graphnn.expression.reader import read_scalar
 from graphnn.expression.tree import fold, postorder
 from tests.derivation.equalities import close, judge, rules
 
@@ -48,6 +51,10 @@ def last(made, wrt="z"):
         ("q = sigmoid(s); J = −(t·log(q) + (1 − t)·log(1 − q))", "s", "q − t"),
         (f"a = 1/(1 + exp(−z)); L = {BCE}", "z", "a − y"),
         (f"e = exp(−z); a = 1/(1 + e); L = {BCE}", "z", "a − y"),
+        (f"a = exp(z)/(1 + exp(z)); L = {BCE}", "z", "a − y"),
+        (f"q = exp(s)/(exp(s) + 1); L = {BCE.replace('a', 'q')}", "s", "q − y"),
+        (f"a = 1 − 1/(1 + exp(z)); L = {BCE}", "z", "a − y"),
+        (f"a = (tanh(z/2) + 1)/2; L = {BCE}", "z", "a − y"),
         (f"z = w·x + b; a = σ(z); L = {BCE}", "z", "a − y"),
         (f"a = σ(z); L = 3*({BCE})", "z", "3·(a − y)"),
         (f"a = σ(z); L = ({BCE})/7", "z", "(a − y)/7"),
@@ -69,6 +76,8 @@ def test_a_scalar_output_that_fits_its_loss_gives_a_difference(text, wrt, expect
         "a = σ(z); L = y·log(a) + (1 − y)·log(1 − a) + a",
         "a = σ(z); L = −½(1 + y)·log((1 + a)/2) − ½(1 − y)·log((1 − a)/2)",
         "m = exp(z); L = m + y·log(m)",
+        f"a = exp(z)/(2 + exp(z)); L = {BCE.replace('1 − a', '2 − a')}",
+        f"a = (tanh(z) + 1)/2; L = {BCE.replace('y', '2*y')}",
         "a = σ(z); L = (y − a)²/2",
     ],
 )
@@ -113,6 +122,8 @@ def test_a_flipped_sign_gives_the_negative():
             "(p[i, j] − y[i, j])/5",
         ),
         (f"a = σ(z); L = sum({ELEMENTWISE_BCE})", VECTOR, (), "z", "a − y"),
+        (f"a = exp(z)/(1 + exp(z)); L = sum({ELEMENTWISE_BCE})", VECTOR, (), "z", "a − y"),
+        (f"a = (tanh(z/2) + 1)/2; L = mean({ELEMENTWISE_BCE})", VECTOR, (), "z", "(a − y)/3"),
         (f"a = σ(z); L = mean({ELEMENTWISE_BCE})", VECTOR, (), "z", "(a − y)/3"),
         (
             f"a = σ(z); L = mean({ELEMENTWISE_BCE})",
@@ -181,6 +192,7 @@ NETWORKS = [
     ("p = softmax(z); L = mean(−sum(y ⊙ log(p), axis=1))", FIVE, ()),
     ("e = exp(z); n = sum(e); p = e/n; L = −sum(y ⊙ log(p))", VECTOR, SUM),
     (f"a = σ(z); L = mean({ELEMENTWISE_BCE})", VECTOR, ()),
+    (f"a = exp(z)/(1 + exp(z)); L = mean({ELEMENTWISE_BCE})", VECTOR, ()),
     ("h = z − mean(z); v = mean(h ⊙ h); p = h/sqrt(v + 1/100); L = sum(p ⊙ y)", VECTOR, ()),
 ]
 
@@ -325,3 +337,28 @@ def test_no_rule_names_a_loss_or_an_op():
                 words |= set(node.value.split())
         assert len(words) > 50
         assert not words & ((ops | losses) - allowed)
+
+
+@pytest.mark.parametrize(
+    ("tree", "solved"),
+    [
+        ("u/(1 + u)", "a/(1 − a)"),
+        ("(2*u + 3)/(5 − u)", "(5·a − 3)/(2 + a)"),
+        ("(u + 1)/2", "2·a − 1"),
+        ("3/(4 − u)", "4 − 3/a"),
+        ("u*u/(1 + u)", None),
+        ("(2*u + 4)/(u + 2)", None),
+        ("(u + y)/2", None),
+        ("u*(1 + u)", None),
+    ],
+)
+def test_a_fraction_is_solved_where_that_holds_everywhere(tree, solved):
+    form = IndexForm("a", (), read_scalar(tree), {})
+    found = solve(form, "u", ())
+    if solved is None:
+        assert found is None
+        return
+    written_ = read_scalar(solved)
+    for u in (Fraction(1, 3), Fraction(-7, 5), Fraction(40)):
+        a = value(form.tree, {"u": u})
+        assert value(found, {"a": a}) == u == value(written_, {"a": a})
