@@ -132,14 +132,24 @@ class Context:
             return sym(self.loss)
         return sym(next(n for n in ("L", "J", "loss", "L0") if n not in self.net.nodes))
 
-    def exactly(self, e: Expr, free: Sequence[Expr], result: Any) -> Any:
+    def exactly(
+        self,
+        e: Expr,
+        free: Sequence[Expr],
+        result: Any,
+        extents: Mapping[Expr, int] | None = None,
+    ) -> Any:
         """The gradient as the shown expression gives it, exact where that is.
+
+        `extents` are those of index symbols that are not the derivation's own.
 
         Raises GraphError where the expression is not the gradient: no line is shown unchecked.
         """
         if result is None:
             return None
-        sizes = {s: n for s, n in self.indices.extents.items() if isinstance(n, int)}
+        sizes = extents
+        if sizes is None:
+            sizes = {s: n for s, n in self.indices.extents.items() if isinstance(n, int)}
         try:
             made = value(e, self.environment(), [s for s in free if s.head == "sym"], sizes)
         except (KeyError, IndexError):

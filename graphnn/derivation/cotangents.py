@@ -21,7 +21,6 @@ from graphnn.derivation.index_lines import (
     assumable,
     index_lines,
     reasons,
-    why_the_transpose,
 )
 from graphnn.derivation.local import (
     local,
@@ -36,6 +35,7 @@ from graphnn.derivation.simplify import normalise, terms_size
 from graphnn.derivation.steps import Side, Step
 from graphnn.derivation.structures import structural_step
 from graphnn.derivation.terms import Term, Terms, chain
+from graphnn.derivation.transpose import why_the_transpose
 from graphnn.derivation.written import terms_tree
 from graphnn.derivation.zeros import cotangent_reason
 from graphnn.expression.algebra import ONE
@@ -105,7 +105,7 @@ def _reuse(ctx: Context, steps: Sequence[Step], section: str) -> list[Step]:
             and len(ctx.operands(ctx.statements[step.statement])) > 1
         ):
             text = (
-                f"Each ∂{show(ctx.loss)}/∂· is computed once; {to_unicode(step.lhs or ONE)} serves "
+                f"Each ∂{ctx.top}/∂· is computed once; {to_unicode(step.lhs or ONE)} serves "
                 "every line that needs it: this reuse is backpropagation."
             )
             return [Step("remark", "", None, (), text, section=section)]

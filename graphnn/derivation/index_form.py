@@ -56,11 +56,13 @@ class Indices:
 
     `extents` and `wishes` say of each symbol how far it runs and what its author called it.
     `dummies` are the symbols inside an argmax: always the same ones, so that equal ones are equal.
+    With `whole`, an axis of a single element has a symbol like any other, and not the index 0.
     """
 
     extents: dict[Expr, int | Polynomial] = field(default_factory=dict)
     wishes: dict[Expr, str] = field(default_factory=dict)
     dummies: dict[Expr, int | Polynomial] = field(default_factory=dict)
+    whole: bool = False
 
     def fresh(self, extent: int | Polynomial, wish: str = "") -> Expr:
         """A new index symbol with this extent."""
@@ -71,7 +73,7 @@ class Indices:
 
     def run(self, extent: int | Polynomial, wish: str = "") -> Expr:
         """A new index symbol, or 0 where there is a single element."""
-        return num(0) if extent == 1 else self.fresh(extent, wish)
+        return num(0) if extent == 1 and not self.whole else self.fresh(extent, wish)
 
     def again(self, symbol: Expr) -> Expr:
         """Another symbol with the same extent and wish."""
@@ -203,7 +205,7 @@ def _formula_tree(
         for condition in conditions[1:]:
             inside = apply("and", inside, condition)
         tree = apply("where", inside, tree, num(0))
-    bound = [names[a.name] for a in formula.reduced if a.extent != 1]
+    bound = [names[a.name] for a in formula.reduced if names[a.name].head == "sym"]
     if bound and formula.reduce in ("sum", "max"):
         tree = _bind("Σ" if formula.reduce == "sum" else "Max", bound, tree)
     return tuple(names[name] for name in written), tree

@@ -5,22 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphnn.derivation.context import Context
-from graphnn.derivation.index_form import element
 from graphnn.derivation.knowledge import Knowledge, leaf_count
 from graphnn.derivation.local import (
-    local,
     opened,
-    opened_terms,
-    partial,
     spaced,
 )
 from graphnn.derivation.simplify import normalise, terms_size
-from graphnn.derivation.steps import Side, Step
-from graphnn.derivation.terms import Terms, chain
+from graphnn.derivation.terms import Terms
 from graphnn.derivation.written import terms_tree
 from graphnn.expression.algebra import ONE, split_product
 from graphnn.expression.names import show
-from graphnn.expression.tree import Expr, apply, contains, postorder, sym
+from graphnn.expression.tree import Expr, apply, contains
 from graphnn.graph.statements import Statement
 
 CANCELLED = "common factors cancel"
@@ -116,40 +111,3 @@ def assumable(found: Terms, ctx: Context) -> str:
                     total = ctx.letters([apply("Σ", b, inside[0])])[0]
                     return f"if {total} = 1 is assumed (sum({name})=1), the line is shorter"
     return ""
-
-
-def why_the_transpose(ctx: Context, cotangents: dict[str, Terms]) -> list[Step]:
-    """The index form of the first matrix product that a cotangent is sent back through."""
-    for statement in reversed(ctx.path_statements):
-        form = ctx.forms[statement.name]
-        if form is None or form.hidden or statement.index is not None:
-            continue
-        products = [n for n in postorder(statement.written) if n.head == "@"]
-        inner = [n for n in ctx.operands(statement) if n not in ctx.net.leaves]
-        if not products or not inner or len(products) > 1:
-            continue
-        name = inner[0]
-        raw = chain(
-            cotangents[statement.name], form.index, local(ctx, statement, name), ctx.indices
-        )
-        found = normalise(raw, ctx.known, ctx.indices)
-        back = terms_tree(opened_terms(ctx, found))
-        if form.tree.head == "where":
-            continue
-        section = "Index form of one line, and why the transpose"
-        weight = next((r for r in statement.reads if r in ctx.net.leaves), "")
-        left, right = ctx.letters([element(statement.name, form.index), form.tree])
-        above, sent = ctx.letters([partial(ctx.top, element(name, ctx.index(name))), back])
-        summed = any(n.head == "Σ" for n in postorder(back))
-        rule = f"{'the sum now runs' if summed else 'this is a sum'} over the output's index"
-        if not summed:
-            rule += ", which has one value"
-        if weight:
-            turned = any(n is apply("T", sym(weight)) for n in postorder(statement.written))
-            there, back_again = (f"{show(weight)}ᵀ", show(weight))[:: 1 if turned else -1]
-            rule += f": in matrix form {there} becomes {back_again}"
-        return [
-            Step("forward", statement.name, left, (Side(right),), "", statement.reads, section),
-            Step("chain", name, above, (Side(sent),), rule, (statement.name,), section),
-        ]
-    return []

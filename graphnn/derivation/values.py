@@ -144,10 +144,7 @@ def _node_value(node: Expr, results: dict[Expr, Array], env: Mapping[str, Any], 
             places = tuple(axes.place[s] for s in node.args[:-1])
             return results[node.args[-1]].max(axis=places, keepdims=True)
         case "∂":
-            name = derivative_name(node)
-            if name in env:
-                return np.asarray(env[name])
-            raise GraphError(f"no value for {node}")
+            return _derivative(node, results, env)
         case "vector":
             return np.asarray([results[part].tolist() for part in node.args], dtype=object)
         case "T":
@@ -170,6 +167,31 @@ def _node_value(node: Expr, results: dict[Expr, Array], env: Mapping[str, Any], 
         made = function_value(node.head, *(np.asarray(p, dtype=np.float64) for p in parts))
         return _exact_result(node.head, parts, np.asarray(made))
     raise GraphError(f"no value for {node}")
+
+
+def _derivative(node: Expr, results: dict[Expr, Array], env: Mapping[str, Any]) -> Array:
+    """`∂L/∂w` by its name; `∂L/∂z[k]` is an element of it, `∂z[k]/∂h[m]` one of the Jacobian."""
+    name = derivative_name(node)
+    if name in env:
+        return np.asarray(env[name])
+    name, index = derivative_element(node)
+    if name not in env:
+        raise GraphError(f"no value for {node}")
+    places = tuple(np.asarray(results[part], dtype=np.int64) for part in index)
+    return np.asarray(np.asarray(env[name])[places])
+
+
+def derivative_element(e: Expr) -> tuple[str, tuple[Expr, ...]]:
+    """The name of the array that `∂z[k]/∂h[m]` is an element of, and where it stands there.
+
+    >>> from graphnn.expression.tree import apply, sym
+    >>> derivative_element(apply("∂", sym("L"), apply("[]", sym("z"), sym("k"))))
+    ('∂L/∂z', (k,))
+    """
+    bases = [part.args[0] if part.head == "[]" else part for part in e.args]
+    index = tuple(i for part in e.args if part.head == "[]" for i in part.args[1:])
+    jacobian = "[]" if all(part.head == "[]" for part in e.args) else ""
+    return f"∂{bases[0]}/∂{bases[1]}{jacobian}", index
 
 
 def _arguments(node: Expr, results: dict[Expr, Array]) -> dict[str, Any]:

@@ -56,6 +56,7 @@ def environment(made):
             elif e.head == "sym":
                 env.setdefault(str(e.args[0]), np.asarray(step.value))
     env |= {k: v for k, v in direct_partials(made).items() if k not in env}
+    env |= jacobians(made)
     for name, gradient in made.gradients.items():
         if gradient is not None:
             env.setdefault(f"∂{sym(made.loss)}/∂{sym(name)}", np.asarray(gradient))
@@ -78,6 +79,31 @@ def direct_partials(made):
     return found
 
 
+def jacobians(made):
+    """∂z/∂h of every ∂z[k]/∂h[m] that a line names, element by element from z's own line."""
+    found = {}
+    own = {s.statement: s for s in made.steps if s.kind == "forward" and s.section == "Forward"}
+    sides = [s.expr for step in made.steps for s in step.sides if s.expr is not None]
+    for node in (n for e in sides for n in postorder(e) if n.head == "∂"):
+        if any(part.head != "[]" for part in node.args):
+            continue
+        above, below = (str(part.args[0].args[0]) for part in node.args)
+        step = own[above]
+        operands = {n: np.asarray(made.values[n], dtype=np.float64) for n in step.operands}
+        text = f"{to_unicode(step.lhs, 17)} = {to_unicode(step.sides[0].expr, 17)}"
+        line = gnn.parse(text, shapes={n: v.shape for n, v in operands.items()}).loss
+        shape = np.shape(made.values[above])
+        rows = []
+        for place in np.ndindex(shape):
+            one = np.zeros(shape)
+            one[place] = 1
+            rows.append(gnn.evaluate(gnn.grad(line, below, cotangent=one), **operands))
+        found[f"∂{sym(above)}/∂{sym(below)}[]"] = np.reshape(
+            rows, shape + np.shape(made.values[below])
+        )
+    return found
+
+
 def free_letters(step):
     """The letters that stand for the elements of a line in index notation, and their value's name."""
     lhs = step.sides[0].expr if step.define else step.lhs
@@ -88,7 +114,7 @@ def free_letters(step):
     if lhs.head != "∂":
         return [], []
     elements = [part for part in lhs.args if part.head == "[]"]
-    return [i for e in elements for i in e.args[1:] if i.head == "sym"], elements
+    return list(dict.fromkeys(i for e in elements for i in e.args[1:] if i.head == "sym")), elements
 
 
 def extents(elements, env):

@@ -4,14 +4,18 @@ A row is (left side, right sides as printed, a part of the rule in the margin). 
 compared, only the text of each side; every row must be there, in this order.
 """
 
+import re
+
 import numpy as np
 import pytest
 
 import graphnn as gnn
 from graphnn.derivation.text import side_text
+from graphnn.derivation.values import value
 from graphnn.expression.unicode import to_unicode
+from graphnn.text import read_equation
 from tests.derivation.cases import CASES
-from tests.derivation.equalities import lines
+from tests.derivation.equalities import close, judge, lines
 
 ONE_NEURON = [
     ("z", "= w·x + b = 0.5·2 + 0 = 1", ""),
@@ -203,9 +207,65 @@ def test_one_pass_of_reverse_mode_is_compared_with_forward_mode():
 
 
 def test_the_index_form_says_why_the_transpose():
-    text = "\n".join(lines(CASES["two layers"].derive()))
-    assert "why the transpose" in text
-    assert "z₂[0] = Σ_i W₂[0, i]·h[i] + b₂[0]" in text
+    found = lines(CASES["two layers"].derive())
+    at = next(k for k, line in enumerate(found) if "why the transpose" in line)
+    assert found[at + 1] == "z₂[k] = Σ_m W₂[k, m]·h[m] + b₂[k]"
+    assert found[at + 2].startswith(
+        "∂L/∂h[m] = Σ_k δ₂[k] · ∂z₂[k]/∂h[m] = Σ_k δ₂[k]·W₂[k, m] = (W₂ᵀ δ₂)[m] "
+    )
+    assert "the sum now runs over W₂'s first index" in found[at + 2]
+    assert found[at + 3] == (
+        "With a batch, z₂[b, k] gives ∂L/∂W₂[k, m] = Σ_b δ₂[b, k]·h[b, m] and "
+        "∂L/∂b₂[k] = Σ_b δ₂[b, k]: W₂ and b₂ are used by every sample, so their contributions add."
+    )
+
+
+def test_what_a_batch_would_give_is_what_a_batch_gives():
+    remark = next(
+        s for s in CASES["two layers"].derive().steps if s.rule.startswith("With a batch")
+    )
+    said = re.findall(r"(∂L/∂\w+\[[^]]*\] = .*?)(?= and ∂|: W)", remark.rule)
+    shapes = {"h": (5, 2), "W2": (3, 2), "b2": (3,), "y": (5, 3)}
+    generator = np.random.default_rng(2)
+    at = {n: generator.normal(size=s) for n, s in shapes.items()}
+    loss = gnn.parse("z2 = h W2ᵀ + b2; L = sum(σ(z2) ⊙ y)", shapes=shapes).loss
+    whole = gnn.derive(loss, ["W2", "b2", "z2"], at=at)
+    env = {**whole.values, "delta2": whole.gradients["z2"]}
+    shapes |= {"delta2": (5, 3), "L": ()}
+    assert len(said) == 2
+    for text in said:
+        lhs, side = read_equation(text, shapes, ["k", "m"])
+        (_, element) = lhs.args
+        found = value(side, env, element.args[1:])
+        assert close(found, whole.gradients[str(element.args[0].args[0])])
+
+
+@pytest.mark.parametrize(
+    ("text", "shapes", "chain"),
+    [
+        (
+            "h = tanh(x); z = h Vᵀ + d; L = sum(σ(z) ⊙ y)",
+            {"x": (4, 3), "V": (2, 3), "d": (2,), "y": (4, 2)},
+            "Σ_k δ[b, k] · ∂z[b, k]/∂h[b, m] = Σ_k δ[b, k]·V[k, m] = (δ V)[b, m]",
+        ),
+        (
+            "h = tanh(x); z = h V; L = sum(σ(z) ⊙ y)",
+            {"x": (1, 3), "V": (3, 2), "y": (1, 2)},
+            "Σ_k δ[b, k] · ∂z[b, k]/∂h[b, m] = Σ_k δ[b, k]·V[m, k] = (δ Vᵀ)[b, m]",
+        ),
+        (
+            "h = tanh(x); z = Vᵀ h; L = sum(σ(z) ⊙ y)",
+            {"x": (3,), "V": (3, 1), "y": (1,)},
+            "Σ_k δ[k] · ∂z[k]/∂h[m] = Σ_k δ[k]·V[m, k] = (V δ)[m]",
+        ),
+    ],
+)
+def test_why_the_transpose_in_other_layouts(text, shapes, chain):
+    generator = np.random.default_rng(4)
+    at = {name: generator.normal(size=shape) for name, shape in shapes.items()}
+    made = gnn.derive(gnn.parse(text, shapes=shapes).graph, at=at)
+    assert chain in "\n".join(lines(made))
+    judge(made)
 
 
 def test_a_batch_adds_its_samples():
