@@ -85,7 +85,7 @@ def make_plan(
     return Plan(
         tuple(leaf_of(h.node, buffers, order) for h in leaves),
         found,
-        {buffers[node]: value for node, value in constants.items()},
+        {buffers[n]: value for n, value in constants.items() if n in buffers},  # no split
         kernels,
         sources.lines,
         {name: buffers[h.node] for name, h in graph.outputs.items()},

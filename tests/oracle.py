@@ -125,6 +125,7 @@ _ONE = {
     "tanh": math.tanh,
     "abs": abs,
     "sign": lambda x: (x > 0) - (x < 0),
+    "floor": math.floor,
     "step": lambda x: 1.0 if x >= 0 else 0.0,
     "log1p": math.log1p,
     "expm1": math.expm1,

@@ -20,6 +20,7 @@ maximum(a, b)         = max(a, b)
 minimum(a, b)         = min(a, b)
 maximum_of(x; c)      = where(x <= c, c, x)
 minimum_of(x; c)      = where(x >= c, c, x)
+clip(x, a, b)         = where(x <= a, a, where(x >= b, b, x))
 where(c, a, b)        = where(c != 0, a, b)
 """
 
@@ -45,12 +46,15 @@ tanh(x)               = tanh(x)
 abs(x)                = abs(x)
 sign(x)               = sign(x)
 step(x)               = step(x)
+floor(x)              = floor(x)
+ceil(x)               = -floor(-x)
 log1p(x)              = log1p(x)
 expm1(x)              = expm1(x)
 xlogy(x, y)           = xlogy(x, y)
 """
 
 ACTIVATIONS = """
+linear(x)             = x
 sigmoid(x)            = 1 / (1 + exp(-x))
 relu(x)               = max(x, 0)
 leaky_relu(x; a=0.01) = where(x >= 0, x, a * x)
@@ -64,6 +68,13 @@ swish(x)              = x / (1 + exp(-x))
 WINDOWS = """
 conv2d(K, x; s=1, p=0, d=1) : z[b,i,j,o] += K[u,v,c,o] * x[b, s*i+d*u-p, s*j+d*v-p, c] for i < (size(x,1)+2*p-d*(size(K,0)-1)-1)//s + 1, j < (size(x,2)+2*p-d*(size(K,1)-1)-1)//s + 1
 maxpool(x; k=2, s=2, p=0)   : y[b,i,j,c] max= x[b, s*i+u-p, s*j+v-p, c] for u < k, v < k, i < (size(x,1)+2*p-k)//s + 1, j < (size(x,2)+2*p-k)//s + 1
+avgpool(x; k=2, s=2, p=0)   : y[b,i,j,c] += x[b, s*i+u-p, s*j+v-p, c] / (extent(u)*extent(v)) for u < k, v < k, i < (size(x,1)+2*p-k)//s + 1, j < (size(x,2)+2*p-k)//s + 1
+global_maxpool(x)           : y[b,c] max= x[b,i,j,c]
+global_avgpool(x)           : y[b,c] += x[b,i,j,c] / (extent(i)*extent(j))
+"""
+
+PRODUCTS = """
+outer(a, b)                 : y[i,j] = a[i] * b[j]
 gather(E, t)                : y[n,d] = E[t[n],d]
 """
 
@@ -73,6 +84,7 @@ TABLES = {
     "functions": FUNCTIONS,
     "activations": ACTIVATIONS,
     "windows": WINDOWS,
+    "products": PRODUCTS,
 }
 
 

@@ -70,6 +70,8 @@ _ROWS = (
         "0",
         smooth=False,
     ),
+    # flat between its jumps, and 0 by convention at them
+    _row("floor", "floor(u)", "np.floor(u)", "0", smooth=False),
     _row("step", "Piecewise((1, u >= 0), (0, True))", "np.heaviside(u, 1.0)", "0", smooth=False),
     _row(
         "max",

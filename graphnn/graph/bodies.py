@@ -93,6 +93,7 @@ def function_value(name: str, *arguments: Any) -> Any:
 _NUMPY: dict[str, Callable[..., Any]] = {
     "exp": np.exp, "log": np.log, "sqrt": np.sqrt, "sin": np.sin, "cos": np.cos, "tan": np.tan,
     "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "abs": np.abs, "sign": np.sign,
+    "floor": np.floor,
     "step": lambda u: np.heaviside(u, 1.0), "max": np.maximum, "min": np.minimum,
     "log1p": np.log1p, "expm1": np.expm1,
     "logistic": lambda u: np.exp(np.minimum(u, 0.0)) / (1.0 + np.exp(-np.abs(u))),

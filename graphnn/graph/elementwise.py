@@ -12,8 +12,9 @@ import numpy as np
 
 from graphnn.calculus.definition import define
 from graphnn.calculus.tables import definition
-from graphnn.graph.apply import apply, lift, weak_constant
-from graphnn.graph.handle import Handle, Written
+from graphnn.errors import GraphError
+from graphnn.graph.apply import NUMBERS, apply, lift, weak_constant
+from graphnn.graph.handle import Handle, Written, user_place
 from graphnn.graph.node import scalar_value
 
 
@@ -51,9 +52,12 @@ tanh = table_function("tanh")
 abs = table_function("abs")
 sign = table_function("sign")
 step = table_function("step")
+floor = table_function("floor")
+ceil = table_function("ceil")
 log1p = table_function("log1p")
 expm1 = table_function("expm1")
 xlogy = table_function("xlogy")
+linear = table_function("linear")
 sigmoid = table_function("sigmoid")
 relu = table_function("relu")
 leaky_relu = table_function("leaky_relu")
@@ -75,6 +79,26 @@ def where(condition: Any, then: Any, other: Any) -> Handle:
     (3,)
     """
     return apply(definition("where"), [condition, then, other])
+
+
+def clip(x: Any, low: Any = None, high: Any = None) -> Handle:
+    """`y[q] = min(max(x[q], low), high)`; None leaves a side open.
+
+    On a bound and beyond it the derivative by x is 0, and 1 by that bound (a convention on it).
+
+    >>> import graphnn as gnn
+    >>> gnn.evaluate(gnn.clip(gnn.input("x", (3,)), -1, 1), x=[-3, 0.5, 2]).tolist()
+    [-1.0, 0.5, 1.0]
+
+    Raises GraphError for numbers with low > high.
+    """
+    if low is None and high is None:
+        return linear(x)
+    if low is None or high is None:
+        return minimum(x, high) if low is None else maximum(x, low)
+    if isinstance(low, NUMBERS) and isinstance(high, NUMBERS) and low > high:
+        raise GraphError(f"clip needs low ≤ high; {low} and {high} were given", user_place())
+    return apply(definition("clip"), [x, low, high])
 
 
 def power(x: Any, exponent: Any) -> Handle:

@@ -7,10 +7,11 @@ from typing import Any
 
 from graphnn.calculus.definition import define
 from graphnn.calculus.shapes import shape_text
+from graphnn.calculus.tables import definition
 from graphnn.errors import GraphError, ShapeError
 from graphnn.graph.apply import apply, lift
 from graphnn.graph.handle import Handle, Written, user_place
-from graphnn.graph.notation import axis_letters, element
+from graphnn.graph.notation import axes_of_operand, axis_letters, element
 
 
 def matmul(a: Any, b: Any) -> Handle:
@@ -51,6 +52,65 @@ def matmul(a: Any, b: Any) -> Handle:
     output = batch + (["i"] if left.ndim > 1 else []) + (["k"] if right.ndim > 1 else [])
     text = f"matmul(a, b): {element('y', output)} += {element('a', rows)}*{element('b', columns)}"
     return apply(define(text), [left, right])
+
+
+def outer(a: Any, b: Any) -> Handle:
+    """`y[i,j] = a[i] * b[j]`: every product of an element of a and one of b, both vectors.
+
+    >>> import graphnn as gnn
+    >>> gnn.outer(gnn.input("a", (3,)), gnn.input("b", (2,))).shape
+    (3, 2)
+
+    Raises ShapeError for what is no vector.
+    """
+    return apply(definition("outer"), [a, b])
+
+
+def diagonal(x: Any, axis1: int = 0, axis2: int = 1) -> Handle:
+    """`y[i] = x[i,i]`: the diagonal of two axes, which becomes the last one; other axes stay.
+
+    >>> import graphnn as gnn
+    >>> gnn.evaluate(gnn.diagonal(gnn.input("A", (2, 2))), A=[[1, 2], [3, 4]]).tolist()
+    [1.0, 4.0]
+
+    Raises ShapeError for fewer than two axes, or symbolic sizes that may differ.
+    """
+    return _diagonal("diagonal", "=", x, axis1, axis2)
+
+
+def trace(x: Any, axis1: int = 0, axis2: int = 1) -> Handle:
+    """`y += x[i,i]`: the sum of the diagonal of two axes.
+
+    >>> import graphnn as gnn
+    >>> float(gnn.evaluate(gnn.trace(gnn.input("A", (2, 2))), A=[[1, 2], [3, 4]]))
+    5.0
+    """
+    return _diagonal("trace", "+=", x, axis1, axis2)
+
+
+def _diagonal(function: str, sign: str, x: Any, axis1: int, axis2: int) -> Handle:
+    (operand,) = lift([x], function)
+    (first,) = axes_of_operand(operand, axis1, function)
+    (second,) = axes_of_operand(operand, axis2, function)
+    if first == second:
+        raise ShapeError(f"{function} needs two axes; {axis1} and {axis2} are one", user_place())
+    sizes = [operand.shape[first], operand.shape[second]]
+    letters = axis_letters(operand.ndim)
+    on = letters[builtins.min(first, second)]
+    reads = [on if k in (first, second) else a for k, a in enumerate(letters)]
+    output = [a for k, a in enumerate(letters) if k not in (first, second)]
+    if sign == "=":
+        output.append(on)
+    text = f"{function}(x): {element('y', output)} {sign} {element('x', reads)}"
+    if sizes[0] != sizes[1]:
+        if not all(isinstance(size, int) for size in sizes):
+            raise ShapeError(
+                f"{function} needs known sizes where they differ: {shape_text(operand.shape)}",
+                user_place(),
+            )
+        text += f" for {on} < {builtins.min(sizes)}"
+    parameters = () if (axis1, axis2) == (0, 1) else (("axis1", first), ("axis2", second))
+    return apply(define(text), [operand], {}, Written(function, (operand,), parameters))
 
 
 def einsum(subscripts: str, *operands: Any) -> Handle:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from graphnn.calculus.definition import define
+from graphnn.errors import ShapeError
 from graphnn.graph.apply import apply, lift
-from graphnn.graph.elementwise import divide, exp, log, negate, subtract
-from graphnn.graph.handle import Handle, Written
+from graphnn.graph.composite import composite
+from graphnn.graph.elementwise import add, divide, exp, log, negate, subtract
+from graphnn.graph.handle import Handle, Written, user_place
 from graphnn.graph.notation import axes_of_operand, axis_letters, element
+from graphnn.graph.shaping import reshape
 
 
 def _reduction(
@@ -73,8 +77,7 @@ def min(x: Any, axis: Any = None, keepdims: bool = False) -> Handle:
     (operand,) = lift([x], "min")
     made = negate(max(negate(operand), axis, keepdims))
     axes = None if axis is None else axes_of_operand(operand, axis, "min")
-    parameters = (("axis", axes), ("keepdims", keepdims))
-    return Handle(made.node, Written("min", (operand,), parameters, opened=made))
+    return composite("min", [operand], made, axis=axes, keepdims=keepdims)
 
 
 def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Handle:
@@ -82,9 +85,93 @@ def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Handle:
     return _reduction("argmax", "argmax=", "{x}", x, axis, keepdims, "int64")
 
 
-def _last(place: int, x: Handle) -> tuple[tuple[str, Any], ...]:
+def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Handle:
+    """The position of the first minimum over `axis`, an integer without derivative.
+
+    >>> import graphnn as gnn
+    >>> int(gnn.evaluate(gnn.argmin(gnn.input("x", (3,))), x=[2, -1, -1]))
+    1
+    """
+    (operand,) = lift([x], "argmin")
+    made = argmax(negate(operand), axis, keepdims)
+    return composite("argmin", [operand], made, axis=axis, keepdims=keepdims)
+
+
+def prod(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Handle:
+    """The product over `axis` (one, several, or all): halves times halves, a composite.
+
+    Its derivative `Π_(k≠i) x[k]` holds at zeros too. An empty product is 1.
+
+    >>> import graphnn as gnn
+    >>> x = gnn.input("x", (3,))
+    >>> gnn.evaluate(gnn.grad(gnn.prod(x), x), x=[0, 2, 5]).tolist()
+    [10.0, 0.0, 0.0]
+
+    Raises ShapeError along an axis of symbolic size.
+    """
+    (operand,) = lift([x], "prod")
+    axes = axes_of_operand(operand, axis, "prod")
+    made = operand
+    for place in axes:
+        made = _product_along(made, place)
+    if not keepdims:
+        made = made[tuple(0 if k in axes else slice(None) for k in range(operand.ndim))]
+    return composite("prod", [operand], made, axis=axis, keepdims=keepdims or None)
+
+
+def _product_along(x: Handle, place: int) -> Handle:
+    """The product along one axis, which stays with extent 1, in a tree of even depth."""
+    size = x.shape[place]
+    if not isinstance(size, int):
+        raise ShapeError(
+            f"prod multiplies a known number of elements; axis {place} has the size {size}",
+            user_place(),
+        )
+
+    def part(start: int, stop: int) -> Handle:
+        return x[(*[slice(None)] * place, slice(start, stop))]
+
+    if size == 0:
+        return add(sum(x, place, True), 1)
+    rest = []
+    while size > 1:
+        half = size // 2
+        if size % 2:
+            rest.append(part(size - 1, size))
+        x, size = part(0, half) * part(half, 2 * half), half
+    for one in rest:
+        x = x * one
+    return x
+
+
+def cumsum(x: Any, axis: int | None = None) -> Handle:
+    """`y[i] += x[i − u]` where i − u ≥ 0: sums of everything up to an element, along `axis`.
+
+    One guarded formula, whose work is the square of the axis. As in NumPy, without an axis the
+    elements of a tensor count in row order.
+
+    >>> import graphnn as gnn
+    >>> gnn.evaluate(gnn.cumsum(gnn.input("x", (3,))), x=[1, 2, 3]).tolist()
+    [1.0, 3.0, 6.0]
+    """
+    (operand,) = lift([x], "cumsum")
+    if axis is None and operand.ndim != 1:
+        flat = cumsum(reshape(operand, -1), 0)
+        return composite("cumsum", [operand], flat)
+    (place,) = axes_of_operand(operand, 0 if axis is None else axis, "cumsum")
+    letters = axis_letters(operand.ndim)
+    reads = [f"{a}-u_" if k == place else a for k, a in enumerate(letters)]
+    text = (
+        f"cumsum(x): {element('y', letters)} += {element('x', reads)} "
+        f"for u_ < size(x,{place}), {letters[place]} < size(x,{place})"
+    )
+    parameters = () if axis is None else (("axis", place),)
+    return apply(define(text), [operand], {}, Written("cumsum", (operand,), parameters))
+
+
+def _last(place: int, x: Handle) -> int | None:
     """The axis as a written parameter: nothing where it is the last one."""
-    return () if place == x.ndim - 1 else (("axis", place),)
+    return None if place == x.ndim - 1 else place
 
 
 def softmax(x: Any, axis: int = -1) -> Handle:
@@ -98,7 +185,7 @@ def softmax(x: Any, axis: int = -1) -> Handle:
     (place,) = axes_of_operand(operand, axis, "softmax")
     e = exp(subtract(operand, max(operand, place, True)))
     made = divide(e, sum(e, place, True))
-    return Handle(made.node, Written("softmax", (operand,), _last(place, operand), opened=made))
+    return composite("softmax", [operand], made, axis=_last(place, operand))
 
 
 def log_softmax(x: Any, axis: int = -1) -> Handle:
@@ -107,4 +194,4 @@ def log_softmax(x: Any, axis: int = -1) -> Handle:
     (place,) = axes_of_operand(operand, axis, "log_softmax")
     shifted = subtract(operand, max(operand, place, True))
     made = subtract(shifted, log(sum(exp(shifted), place, True)))
-    return Handle(made.node, Written("log_softmax", (operand,), _last(place, operand), opened=made))
+    return composite("log_softmax", [operand], made, axis=_last(place, operand))

@@ -14,6 +14,7 @@ from graphnn.calculus.polynomial import Polynomial, dimension, floor_divide, pla
 from graphnn.calculus.shapes import shape_text
 from graphnn.errors import DtypeError, ShapeError
 from graphnn.graph.apply import apply, lift
+from graphnn.graph.composite import composite
 from graphnn.graph.handle import Handle, Written, user_place
 from graphnn.graph.node import make
 from graphnn.graph.notation import axes_of_operand, axis_letters, element
@@ -153,6 +154,33 @@ def concat(operands: Sequence[Any], axis: int = 0) -> Handle:
         shape[place] = plain(polynomial(shape[place]) + rest[place])
     node = make("concat", (h.node for h in lifted), tuple(shape), lifted[0].dtype, axis=place)
     return Handle(node, Written("concat", tuple(lifted), (("axis", place),)))
+
+
+def stack(operands: Sequence[Any], axis: int = 0) -> Handle:
+    """Operands of one shape side by side along a new axis: `y[k, i] = operand_k[i]`.
+
+    >>> import graphnn as gnn
+    >>> gnn.stack([gnn.input("a", (3,)), gnn.input("b", (3,))], axis=1).shape
+    (3, 2)
+
+    Raises ShapeError where the shapes differ.
+    """
+    lifted = lift(operands, "stack")
+    if not lifted or any(h.shape != lifted[0].shape for h in lifted):
+        raise ShapeError(
+            "stack needs operands of one shape; "
+            f"given: {', '.join(shape_text(h.shape) for h in lifted) or 'none'}",
+            user_place(),
+        )
+    rank = lifted[0].ndim + 1
+    if not -rank <= axis < rank:
+        raise ShapeError(
+            f"stack has no axis {axis}: the result has {rank} dimensions", user_place()
+        )
+    place = axis % rank
+    shape = lifted[0].shape
+    single = [reshape(h, (*shape[:place], 1, *shape[place:])) for h in lifted]
+    return composite("stack", lifted, concat(single, place), axis=place or None)
 
 
 def split(x: Any, sizes: Sequence[int], axis: int = 0) -> tuple[Handle, ...]:

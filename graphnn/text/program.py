@@ -13,7 +13,7 @@ from typing import Any
 from graphnn.errors import DtypeError, GraphError
 from graphnn.expression.names import canonical, show
 from graphnn.expression.reader import Declaration, Line, normal, place_of, read_lines
-from graphnn.expression.tree import Expr
+from graphnn.expression.tree import Expr, postorder
 from graphnn.graph.graph import Graph
 from graphnn.graph.handle import Handle, Source, written_at
 from graphnn.graph.handle import name as give_name
@@ -124,7 +124,7 @@ class _Reader:
                     self.dimensions.read(base, index, number, found.indices)
                 if line.index is not None:
                     self.dimensions.read(name, line.index, number, found.indices)
-            for looked in found.looked_up:
+            for looked in (*found.looked_up, *_labels(line)):
                 self.names.dtypes.setdefault(looked, "int64")
         # later uses first: what p[i] says of p, p = softmax(z) says of z
         for name, line in reversed(statements.items()):
@@ -186,6 +186,17 @@ class _Reader:
             return handle
         except Place as place:
             raise self.point.at(place, read, line) from None
+
+
+def _labels(line: Line) -> list[str]:
+    """The names that stand where a function wants integer labels: t in `one_hot(t, 3)`."""
+    found = []
+    for call in postorder(line.body):
+        row = function(call.args[0].args[0]) if call.head == "call" else None
+        if row is not None and row.labels is not None and row.labels < len(call.args) - 1:
+            part = call.args[1 + row.labels]
+            found += [part.args[0]] if part.head == "sym" else []
+    return found
 
 
 def _preserved(line: Line) -> str | None:

@@ -44,8 +44,13 @@ def test_elementwise_op(name: str, shape: str) -> None:
 
 def test_the_tables_have_no_other_op_than_those_tested() -> None:
     windows = {row.partition("(")[0].strip() for row in TABLES["windows"].splitlines() if row}
-    assert windows == {"conv2d", "maxpool", "gather"}
-    assert set(TABLES) == {"arithmetic", "comparisons", "functions", "activations", "windows"}
+    assert windows == {"conv2d", "maxpool", "avgpool", "global_maxpool", "global_avgpool"}
+    products = {row.partition("(")[0].strip() for row in TABLES["products"].splitlines() if row}
+    assert products == {"outer", "gather"}
+    assert set(TABLES) == {
+        *("arithmetic", "comparisons", "functions", "activations"),
+        *("windows", "products"),
+    }
 
 
 X, V, P = (3, 4), (4,), (2, 3, 4)
@@ -135,6 +140,35 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], dict[str, tuple[int, ...]]]] = {
     "maxpool": (lambda x: gnn.maxpool(x), {"x": (2, 4, 6, 2)}),
     "maxpool_overlap": (lambda x: gnn.maxpool(x, k=3, s=2, p=1), {"x": (1, 5, 5, 2)}),
     "maxpool_dense": (lambda x: gnn.maxpool(x, k=2, s=1), {"x": (1, 3, 4, 1)}),
+    "avgpool": (lambda x: gnn.avgpool(x), {"x": (2, 4, 6, 2)}),
+    "avgpool_overlap": (lambda x: gnn.avgpool(x, k=3, s=2, p=1), {"x": (1, 5, 5, 2)}),
+    "global_pools": (lambda x: gnn.global_avgpool(x) * gnn.global_maxpool(x), {"x": (2, 3, 4, 2)}),
+    "outer": (lambda a, b: gnn.outer(a, b), {"a": (3,), "b": (2,)}),
+    "stack": (lambda x, v: gnn.stack([x, x * v, x], axis=1), {"x": X, "v": V}),
+    "cumsum": (lambda x: gnn.cumsum(x, axis=1), {"x": X}),
+    "cumsum_all": (lambda x: gnn.cumsum(x), {"x": P}),
+    "cumsum_empty": (lambda x: gnn.cumsum(x, axis=0), {"x": (0, 3)}),
+    "prod": (lambda x: gnn.prod(x, axis=1), {"x": (3, 5)}),
+    "prod_all": (lambda x: gnn.prod(x), {"x": X}),
+    "trace": (lambda x: gnn.trace(x), {"x": X}),
+    "diagonal": (lambda x: gnn.diagonal(x, 0, 2), {"x": P}),
+    "norms": (lambda x: gnn.norm(x) + gnn.norm(x, 1) + gnn.norm(x, "inf"), {"x": X}),
+    "layer_norm": (lambda x, g, b: gnn.layer_norm(x, g, b), {"x": X, "g": V, "b": V}),
+    "batch_norm": (lambda x, g, b: gnn.batch_norm(x, g, b), {"x": X, "g": V, "b": V}),
+    "positions": (lambda x: x + gnn.positional_encoding(x), {"x": P}),
+    "one_hot": (lambda x: gnn.one_hot(gnn.argmin(x, 1), 4, x.dtype) * x, {"x": X}),
+    "mse": (lambda x, y: gnn.mse(y, x) + gnn.mae(y, x), {"x": X, "y": X}),
+    "cross_entropy": (lambda x, y: gnn.cross_entropy(y, gnn.softmax(x)), {"x": X, "y": X}),
+    "cross_entropy_with_logits": (lambda x, y: gnn.cross_entropy_with_logits(y, x), {"x": X, "y": X}),
+    "sparse_cross_entropy": (
+        lambda x: gnn.sparse_cross_entropy([0, 3, 1], gnn.softmax(x)),
+        {"x": X},
+    ),
+    "binary_cross_entropy": (
+        lambda x, y: gnn.binary_cross_entropy(y, gnn.sigmoid(x)),
+        {"x": X, "y": X},
+    ),
+    "penalties": (lambda x, v: gnn.l2_penalty(x, v, strength=0.1) + gnn.l1_penalty(x), {"x": X, "v": V}),
     "xlogy": (lambda x, v: gnn.xlogy(x * x, v * v + 1), {"x": X, "v": V}),
     "unused_operand": (lambda x, v: x + 0 * gnn.sum(v), {"x": X, "v": V}),
     "constant_array": (lambda x: x @ gnn.constant(np.arange(8.0).reshape(4, 2), "float64"), {"x": X}),

@@ -74,6 +74,14 @@ ROWS = {
     "log1p": ([POSITIVE], {}, lambda t, a: t.log1p(a)),
     "expm1": ([X], {}, lambda t, a: t.expm1(a)),
     "xlogy": ([MASK, POSITIVE], {}, lambda t, a, b: t.xlogy(a, b)),
+    "floor": ([X], {}, lambda t, a: t.floor(a)),
+    "ceil": ([X], {}, lambda t, a: t.ceil(a)),
+    "clip": (
+        [X, np.array(-0.5), np.array(0.5)],
+        {},
+        lambda t, a, low, high: t.clamp(a, low, high),
+    ),
+    "linear": ([X], {}, lambda t, a: a * 1.0),
     "sigmoid": ([X], {}, lambda t, a: t.sigmoid(a)),
     "relu": ([X], {}, lambda t, a: t.relu(a)),
     "leaky_relu": ([X], {"a": 0.3}, lambda t, a: t.nn.functional.leaky_relu(a, 0.3)),
@@ -88,6 +96,14 @@ ROWS = {
         lambda t, K, x: convolve(t, K, x, 2, 1, 2),
     ),
     "maxpool": ([IMAGE], {"k": 3, "s": 2, "p": 1}, lambda t, x: pool(t, x, 3, 2, 1)),
+    "avgpool": (
+        [IMAGE],
+        {"k": 3, "s": 2, "p": 1},
+        lambda t, x: channels_last(t.nn.functional.avg_pool2d(channels_first(x), 3, 2, 1)),
+    ),
+    "global_maxpool": ([IMAGE], {}, lambda t, x: t.amax(x, (1, 2))),
+    "global_avgpool": ([IMAGE], {}, lambda t, x: t.mean(x, (1, 2))),
+    "outer": ([X[0], Y[:, 1]], {}, lambda t, a, b: t.outer(a, b)),
     "gather": ([TABLE, LABELS], {}, lambda t, E, n: t.nn.functional.embedding(n, E)),
 }
 
