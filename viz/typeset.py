@@ -12,7 +12,7 @@ import warnings
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 _RESERVED = "\\{}$&#%^~_<>|'\"`"
@@ -20,6 +20,7 @@ _PROTECTED = {ord(c): chr(0xE100 + k) for k, c in enumerate(_RESERVED)}
 _RESTORED = {ord(p): chr(c) for c, p in _PROTECTED.items()}
 _OPENERS = frozenset("([,=·⋅≈+−×⊙")
 _ACCENTS = {"^": "\N{MODIFIER LETTER CIRCUMFLEX ACCENT}", "~": "\N{SMALL TILDE}"}
+_RIGID = frozenset("=,;+−·⋅×⊙≈<>≤≥→")  # operators that never stretch
 _FRACTION = 0.84  # the size of a fraction in a label
 
 
@@ -169,10 +170,11 @@ def words(text: str, size: float, bold: bool = False) -> Fragment:
 def _set(root: ET.Element, size: float) -> Fragment:
     made = _renderer()(root, size=size)
     box = made.node.bbox
-    canvas = ET.Element("svg")
-    made.drawon(canvas)
+    canvas = ET.Element("g")
+    canvas.extend(_SYMBOLS.values())  # ziamath writes no outline that is on its canvas already
+    made.node.draw(0.0, 0.0, canvas)
     axis = made.font.math.consts.axisHeight * size / made.font.info.layout.unitsperem
-    glyphs, bars = _collect(canvas.iter())
+    glyphs, bars = _collect(canvas)
     width = float(box.xmax)
     return Fragment(width, float(box.ymax), float(-box.ymin), float(axis), glyphs, bars)
 
@@ -186,29 +188,54 @@ def _renderer() -> Any:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
+        from ziamath.nodes.mrow import Mrow
         from ziamath.zmath import Math
+
+    class _Row(Mrow, tag="mrow"):  # type: ignore[misc, call-arg, unused-ignore]
+        """A row that is laid out twice only where something in it stretches.
+
+        ziamath lays every row out once more to learn how far its brackets have to reach, and so
+        do the rows in it: work that doubles with each level, nearly all of it for rows such as
+        ∂L, in which nothing stretches. It finds this class by its tag.
+        """
+
+        def _get_height_nostretch(self, line: list[ET.Element], **given: Any) -> Any:
+            if all(child.tag != "mo" or (child.text or "") in _RIGID for child in line):
+                return 0.0, 0.0
+            return super()._get_height_nostretch(line, **given)
+
     return Math
 
 
 def _collect(elements: Iterable[ET.Element]) -> tuple[tuple[Glyph, ...], tuple[Bar, ...]]:
     """What ziamath drew: symbols hold outlines, `use` places them, fractions have rectangles."""
-    symbols: dict[str, tuple[float, float, float, str]] = {}
     glyphs: list[Glyph] = []
     bars: list[Bar] = []
     for element in elements:
         got = element.attrib
         if element.tag == "symbol":
-            left, top, width, _ = (float(v) for v in got["viewBox"].split())
-            path = " ".join(part.attrib["d"].strip() for part in element.iter("path"))
-            symbols[f"#{got['id']}"] = left, top, width, path
-        elif element.tag == "use" and symbols[got["href"]][3]:
-            left, top, width, path = symbols[got["href"]]
-            scale = float(got["width"]) / width
-            x, y = float(got["x"]) - left * scale, float(got["y"]) - top * scale
-            glyphs.append(Glyph(path, x, y, scale))
+            _SYMBOLS.setdefault(got["id"], element)
+        elif element.tag == "use":
+            left, top, width, path = _outline(got["href"][1:])
+            if path:
+                scale = float(got["width"]) / width
+                x, y = float(got["x"]) - left * scale, float(got["y"]) - top * scale
+                glyphs.append(Glyph(path, x, y, scale))
         elif element.tag == "rect":
             bars.append(Bar(*(float(got[key]) for key in ("x", "y", "width", "height"))))
     return tuple(glyphs), tuple(bars)
+
+
+_SYMBOLS: dict[str, ET.Element] = {}  # of the one font: id → its outline, as ziamath wrote it
+
+
+@cache
+def _outline(symbol: str) -> tuple[float, float, float, str]:
+    """Left, top and width of the box that ziamath scales, and the path in it."""
+    element = _SYMBOLS[symbol]
+    left, top, width, _ = (float(v) for v in element.attrib["viewBox"].split())
+    path = " ".join(part.attrib["d"].strip() for part in element.iter("path"))
+    return left, top, width, path
 
 
 def _correct(root: ET.Element) -> None:
