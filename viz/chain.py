@@ -20,10 +20,11 @@ from graphnn.expression.names import canonical
 from graphnn.expression.tree import COMPARISONS, Expr, postorder, substitute, sym
 from graphnn.graph.graph import as_graph
 from graphnn.graph.statements import Network, Statement, network
+from viz.contributions import multiplies_to
 from viz.exact import exact_value
 from viz.formulas import Label, formula_label, gradient_label, value_label
 from viz.numbers import local, numbers, readers
-from viz.view import Chain, Factor, multiplies_to
+from viz.view import Chain, Factor
 
 _SCALAR = frozenset({"num", "sym", "+", "-", "*", "·", "/", "^", "neg", "where"}) | COMPARISONS
 _KNOWN = _SCALAR | FUNCTIONS.keys()

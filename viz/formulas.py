@@ -7,7 +7,7 @@ people who cannot see the picture.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -30,9 +30,11 @@ from graphnn.expression.tree import Expr, Number, postorder, substitute, sym
 from graphnn.expression.unicode import to_unicode
 from viz.typeset import protect
 
-MAX_SHOWN = 3  # larger tensors are shown by their norm,
-MAX_MATRIX = (2, 3)  # except small matrices
-MAX_ROW = 24  # whose rows are not longer than this, in characters
+MAX_SHOWN = 4  # larger tensors are shown by their norm,
+MAX_MATRIX = (4, 4)  # except small matrices
+MAX_ROW = 32  # whose rows are not longer than this, in characters
+
+Size = int | Polynomial
 
 _SAFE = re.compile(PATTERN)
 
@@ -107,7 +109,7 @@ def short(value: float) -> Number:
 
 
 def value_label(value: npt.ArrayLike, digits: int = 3, given: bool = False) -> Label | None:
-    """A scalar, an array of up to three numbers or a matrix of up to 2×3; None for larger ones.
+    """A scalar, an array of up to four numbers or a matrix of up to 4×4; None for larger ones.
 
     `given` numbers were typed by somebody, short decimals stay exact; computed ones are rounded,
     unless they are integers.
@@ -171,13 +173,39 @@ def shape_label(shape: Shape, dtype: str) -> Label:
     letter, sign = {"int64": ("Z", "ℤ"), "bool": ("B", "𝔹")}.get(dtype, ("R", "ℝ"))
     sizes = []
     for size in shape:
-        label = formula_label(to_expression(_ordered(polynomial(size))))
+        label = extent_label(size)
         apart = isinstance(size, Polynomial) and len(size.terms) > 1
         latex_size = f"({label.latex})" if apart and len(shape) > 1 else label.latex
         sizes.append(Label(latex_size, f"({label.text})" if apart else label.text))
     exponent = r"\times ".join(size.latex for size in sizes)
     text = "×".join(size.text for size in sizes)
     return Label(rf"\mathbb{{{letter}}}^{{{exponent}}}", f"{sign}^{text}")
+
+
+def size_label(shape: Shape, short: Mapping[Size, Label] | None = None) -> Label:
+    r"""The sizes of a tensor, B×8, with a short name for what is in `short`; nothing for a scalar.
+
+    >>> size_label((3, 4)).text
+    '3×4'
+    """
+    sizes = []
+    for size in shape:
+        label = (short or {}).get(size) or extent_label(size)
+        apart = isinstance(size, Polynomial) and len(size.terms) > 1 and size not in (short or {})
+        apart = apart and len(shape) > 1
+        sizes.append(Label(f"({label.latex})", f"({label.text})") if apart else label)
+    return Label(
+        r"\times ".join(size.latex for size in sizes), "×".join(size.text for size in sizes)
+    )
+
+
+def extent_label(size: Size) -> Label:
+    """One size, what is added before what is subtracted.
+
+    >>> extent_label(7).text
+    '7'
+    """
+    return formula_label(to_expression(_ordered(polynomial(size))))
 
 
 def _ordered(size: Polynomial) -> Polynomial:

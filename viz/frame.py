@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from viz import theme
+from viz.formulas import Label
 from viz.shapes import Curve, Group, Rect, Scene, Shape, Text, extent_of
 from viz.typeset import Fragment, typeset, typeset_label, words
 from viz.view import Chain, View
@@ -20,11 +21,13 @@ def framed(view: View, groups: Sequence[Group]) -> Scene:
     left, top, right, bottom = extent_of(s for group in groups for s in group.shapes)
     legend = _legend(view)
     title = _title(view.title)
-    remark = _remark(view.remark)
+    remark = _remarks(view.remarks)
+    sums = _sums(view.sums)
     chain = _chain(view.chain) if view.chain else None
     heading = [g for g in (title, legend) if g]
     wide = sum(_width(g) for g in heading) + 48 * (len(heading) - 1) if heading else 0.0
-    parts = [right - left, _width(chain) + 72 if chain else 0.0, _width(remark) if remark else 0.0]
+    panels = [_width(group) + 72 for group in (chain, sums) if group]
+    parts = [right - left, *panels, _width(remark) if remark else 0.0]
     stacked = wide > max(900.0, *parts)
     if stacked:
         wide = max(_width(g) for g in heading)
@@ -50,13 +53,14 @@ def framed(view: View, groups: Sequence[Group]) -> Scene:
         y += _BELOW - 8
         made.append(_at(remark, theme.MARGIN, y))
         y += _height(remark)
-    if chain:
-        y += _BELOW
-        height = _height(chain) + 44
-        panel = Rect(theme.MARGIN, y, inner, height, 14.0, theme.PANEL)
-        placed = _at(chain, (width - _width(chain)) / 2, y + 22)
-        made.append(Group(placed.key, placed.description, (panel, *placed.shapes)))
-        y += height
+    for panel_of in (chain, sums):
+        if panel_of:
+            y += _BELOW
+            height = _height(panel_of) + 44
+            panel = Rect(theme.MARGIN, y, inner, height, 14.0, theme.PANEL)
+            placed = _at(panel_of, (width - _width(panel_of)) / 2, y + 22)
+            made.append(Group(placed.key, placed.description, (panel, *placed.shapes)))
+            y += height
     return Scene(width, y + theme.MARGIN, tuple(made), view.title or _name(view), _told(view))
 
 
@@ -93,10 +97,26 @@ def _title(text: str) -> Group | None:
     return Group("title", text, (shown,))
 
 
-def _remark(text: str) -> Group | None:
-    if not text:
-        return None
-    return Group("remark", text, (Text(0, 0, words(text, theme.NOTE + 1), theme.MUTED),))
+def _remarks(lines: Sequence[Label]) -> Group | None:
+    """Lines of text, one under the other."""
+    return _stacked("remark", lines, theme.NOTE + 1, theme.MUTED, 9.0)
+
+
+def _sums(lines: Sequence[Label]) -> Group | None:
+    """The gradients of shared leaves, their equals signs below one another."""
+    return _stacked("sums", lines, theme.LABEL, theme.BACKWARD, 16.0)
+
+
+def _stacked(
+    key: str, lines: Sequence[Label], size: float, colour: str, apart: float
+) -> Group | None:
+    shapes: list[Shape] = []
+    y = 0.0
+    for line in lines:
+        fragment = typeset_label(line.latex, size)
+        shapes.append(Text(0, y + fragment.ascent, fragment, colour))
+        y += fragment.height + apart
+    return Group(key, "; ".join(line.text for line in lines), tuple(shapes)) if shapes else None
 
 
 def _legend(view: View) -> Group | None:
@@ -118,6 +138,9 @@ def _legend(view: View) -> Group | None:
             radius = 4.0 if kind == "loss" else _DOT / 2
             dot = Rect(0, -_DOT / 2, _DOT, _DOT, radius, fill, outline, 1.3)
             entries.append(([dot], _DOT, name))
+    if any(box.shared for box in view.boxes):
+        dot = Rect(0, -_DOT / 2, _DOT, _DOT, _DOT / 2, theme.PAPER, theme.MUTED, 1.3, theme.SHARED)
+        entries.append(([dot], _DOT, "one leaf, drawn at each use"))
     axis = words("x", theme.NOTE).ascent / 2
     for drawn, width, name in entries:
         fragment = words(name, theme.NOTE)

@@ -17,6 +17,7 @@ _WIDE = 420.0  # a formula that is wider is set smaller,
 _WIDEST = 520.0  # and one that is still wider is only named
 _SMALLEST = 14.0
 _LINES = 7.0  # between a formula and its shape
+_BETWEEN = 11.0
 _OUTSIDE = 9.0  # between a box and what stands above or below it
 
 
@@ -39,12 +40,13 @@ class MeasuredBox:
     @property
     def is_leaf(self) -> bool:
         """Drawn round."""
-        return self.box.kind in ("input", "parameter", "constant")
+        return self.box.is_leaf
 
     @property
     def room(self) -> float:
         """Half the height that the box takes with the larger of its labels."""
-        labels = [f.height + _OUTSIDE for f in (self.above, self.below) if f]
+        badge = theme.BADGE if self.box.adds else 0.0
+        labels = [f.height + _OUTSIDE + badge for f in (self.above, self.below) if f]
         return self.height / 2 + max(labels, default=0.0)
 
     @property
@@ -70,16 +72,23 @@ class MeasuredEdge:
     edge: Edge
     value: Fragment | None
     gradient: Fragment | None
+    shape: Fragment | None = None
 
     @property
     def width(self) -> float:
-        """The wider of the two labels."""
-        return max((f.width for f in (self.value, self.gradient) if f), default=0.0) + 12
+        """The wider of what stands above the line and what stands below it."""
+        above = sum(f.width for f in (self.shape, self.value) if f) + self.between
+        return max(above, self.gradient.width if self.gradient else 0.0) + 12
+
+    @property
+    def between(self) -> float:
+        """From the sizes to the value."""
+        return _BETWEEN if self.shape and self.value else 0.0
 
     @property
     def room(self) -> float:
         """Half the height of both labels and the lines between them."""
-        tallest = max((f.height for f in (self.value, self.gradient) if f), default=0.0)
+        tallest = max((f.height for f in (self.value, self.gradient, self.shape) if f), default=0.0)
         return theme.PARALLEL + theme.CLEAR + tallest
 
 
@@ -98,12 +107,12 @@ def _box(box: Box, ports: int) -> MeasuredBox:
         formula = typeset(box.formula.latex, size)
     if formula.width > _WIDEST:
         formula = typeset(rf"{box.name.latex} = \ldots", theme.FORMULA)
-    shape = _fragment(box.shape, theme.SHAPE)
+    shape = _fragment(box.note, theme.SHAPE)
     half = max(formula.ascent - formula.axis, formula.descent + formula.axis, 9.0)
     height = 2 * half + (shape.height + _LINES if shape else 0)
     width = max(formula.width, shape.width if shape else 0)
     least = (ports - 1) * theme.PORT + 38
-    if box.kind in ("input", "parameter", "constant"):
+    if box.is_leaf:
         height = max(theme.LEAF, height + 22, least)
         # A pill as long as its text needs; a circle where the text is short.
         width = max(height, width + 30)
@@ -117,7 +126,8 @@ def _box(box: Box, ports: int) -> MeasuredBox:
 
 def _edge(edge: Edge) -> MeasuredEdge:
     value = _fragment(edge.value, theme.LABEL)
-    return MeasuredEdge(edge, value, _fragment(edge.gradient, theme.LABEL))
+    shape = _fragment(edge.shape, theme.LABEL)
+    return MeasuredEdge(edge, value, _fragment(edge.gradient, theme.LABEL), shape)
 
 
 def _fragment(label: Label, size: float) -> Fragment | None:

@@ -48,13 +48,16 @@ def numbers(
     network: Network,
     at: Mapping[str, npt.ArrayLike] | None = None,
     wrt: str | Sequence[Any] | None = None,
+    forward: bool = False,
 ) -> Numbers:
     """The tables of a picture of `network`; gradients are of the first output, if it is a scalar.
+
+    With `forward` there are none.
 
     Raises GraphError for a name in `at` that no leaf has, ShapeError for an array that does not fit.
     """
     loss = next(iter(graph.outputs))
-    backward = _backward(graph, network, loss, wrt)
+    backward = {} if forward else _backward(graph, network, loss, wrt)
     if not at:
         return Numbers(loss if backward else None, backward)
     fed = {canonical(name): value for name, value in at.items()}
@@ -117,6 +120,21 @@ def _backward(
     cotangents = differentiate(output, wanted).cotangents
     reached = {name: cotangents[node] for name, node in network.nodes.items() if node in cotangents}
     return reached if len(reached) > 1 else {}
+
+
+def on_path(graph: Graph, network: Network, found: Numbers, name: str) -> frozenset[str]:
+    """The names on the ways from `name` to the loss.
+
+    Raises GraphError where no gradient of the picture reaches it.
+    """
+    reached = _backward(graph, network, found.loss, [name]) if found.loss else {}
+    if canonical(name) not in found.backward or not reached:
+        known = ", ".join(n for n in network.leaves if n in found.backward)
+        raise GraphError(
+            f"no gradient of this picture flows to {name}, so there is no path to highlight; "
+            f"gradients flow to {known or 'nothing'}"
+        )
+    return frozenset(reached)
 
 
 def readers(network: Network) -> dict[str, list[Statement]]:

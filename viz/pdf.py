@@ -10,7 +10,6 @@ import zlib
 from collections.abc import Iterator
 from itertools import pairwise
 
-from viz import theme
 from viz.shapes import Curve, Point, Rect, Scene, Shape, Text
 
 _UNIT = 0.75  # points for a pixel
@@ -24,10 +23,13 @@ def to_pdf(scene: Scene) -> bytes:
     >>> to_pdf(Scene(10, 10, (), "t", "d"))[:8]
     b'%PDF-1.4'
     """
-    unit = min(_UNIT, _LARGEST / max(scene.width, scene.height))
-    width, height = scene.width * unit, scene.height * unit
-    lines = [f"{unit:.6f} 0 0 {-unit:.6f} 0 {height:.3f} cm"]
-    lines += _shape(Rect(0, 0, scene.width, scene.height, fill=theme.PAPER))
+    unit = min(_UNIT, _LARGEST / max(scene.size))
+    width, height = (v * unit for v in scene.size)
+    left = (width - scene.width * scene.scale * unit) / 2
+    top = (height - scene.height * scene.scale * unit) / 2
+    lines = [f"q {_colour(scene.paper, 'rg')} 0 0 {width:.3f} {height:.3f} re f Q"]
+    unit *= scene.scale
+    lines.append(f"{unit:.6f} 0 0 {-unit:.6f} {left:.3f} {height - top:.3f} cm")
     for shape in scene.shapes:
         lines += _shape(shape)
     content = zlib.compress("\n".join(lines).encode("ascii"), 9)
@@ -67,7 +69,8 @@ def _shape(shape: Shape) -> Iterator[str]:
             if shape.fill:
                 yield _colour(shape.fill, "rg")
             if shape.line:
-                yield f"{_colour(shape.line, 'RG')} {shape.line_width:.3f} w"
+                dashes = " ".join(f"{d:.2f}" for d in shape.dashes)
+                yield f"{_colour(shape.line, 'RG')} {shape.line_width:.3f} w [{dashes}] 0 d"
             yield from _rounded(shape)
             yield f"{'B' if shape.fill and shape.line else 'f' if shape.fill else 'S'} Q"
         case Curve():

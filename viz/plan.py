@@ -23,6 +23,7 @@ from viz.view import View
 _GAP = 16.0  # between two columns that nothing stands between
 BORDER = 13.0  # more for each border of a cluster
 _STEEP = (26.0, 0.34, 120.0)  # room for an edge to change height: least, per pixel, most
+_MANY = 3  # statements that one box reads
 _FLAT = 7.0  # a long edge that would wander by less stays level
 
 
@@ -126,11 +127,14 @@ def _links(
 ) -> list[Link]:
     """Tail → labels → head. The chain of statements, and the lead-in of a leaf, are kept straight."""
     readers = Counter(m.edge.tail for m in edges.values())
+    met = Counter(m.edge.head for m in edges.values() if not boxes[m.edge.tail].is_leaf)
     links = []
     for key, m in edges.items():
         tail, head = m.edge.tail, m.edge.head
         leaf, several = boxes[tail].is_leaf, readers[tail] > 1
-        first, second = (1, 6) if several else (8, 1) if leaf else (12, 16)
+        # What a sum reads (the losses of all steps in time) stays where it is computed.
+        far = met[head] >= _MANY and not leaf
+        first, second = (1, 1) if far else (1, 6) if several else (8, 1) if leaf else (12, 16)
         links += [Link(one, other, first) for one, other in pairwise([tail, *stops[key]])]
         links.append(Link(stops[key][-1], head, second))
     return links

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from viz import theme
 from viz.frame import framed
 from viz.layout import TIMEOUT
 from viz.measure import MeasuredBox, MeasuredEdge
+from viz.page import faded, pointed
 from viz.plan import BORDER, Plan, passes, planned, span
 from viz.routes import Station, parallel, ports
 from viz.shapes import Curve, Group, Rect, Scene, Shape, Text
@@ -31,8 +33,23 @@ def compose(view: View, timeout: float = TIMEOUT) -> Scene:
         *_clusters(plan),
         *(_edge_group(plan, key, routes[key]) for key in plan.edges),
         *(_box_group(plan, key) for key in plan.boxes),
+        *(_plus(plan, key) for key in plan.boxes if plan.boxes[key].box.adds),
     ]
+    if view.path is not None:
+        groups = [pointed(g) if _is_strong(view, g) else faded(g) for g in groups]
     return framed(view, groups)
+
+
+def _is_strong(view: View, group: Group) -> bool:
+    """Whether a group is on the highlighted path; clusters stay as they are."""
+    kind, _, key = group.key.partition(":")
+    path = view.path or frozenset()
+    if kind == "edge":
+        return any(
+            f"{e.tail}:{e.head}" == key and e.backward and {e.tail, e.head} <= path
+            for e in view.edges
+        )
+    return kind == "cluster" or key in path
 
 
 def _stations(plan: Plan, key: str) -> list[Station]:
@@ -82,14 +99,20 @@ def _edge_group(plan: Plan, key: str, stations: Sequence[Station]) -> Group:
         back = _trimmed(plan, edge, stations, shift, forward=False)
         shapes += _line(back, shift, theme.BACKWARD, theme.DASH, forward=False)
     x, y = plan.middle(key)
-    if edge.value:
-        top = y - shift - theme.CLEAR - edge.value.descent
-        shapes.append(_centred(edge.value, x, top, theme.FORWARD))
+    above = [(f, c) for f, c in ((edge.shape, theme.MUTED), (edge.value, theme.FORWARD)) if f]
+    left = x - (sum(f.width for f, _ in above) + edge.between) / 2
+    for fragment, colour in above:
+        bottom = y - shift - theme.CLEAR - fragment.descent
+        if edge.value and edge.shape:
+            bottom = y - shift - theme.CLEAR - max(f.descent for f, _ in above)
+        shapes.append(Text(left, bottom, fragment, colour))
+        left += fragment.width + edge.between
     if edge.gradient:
         under = y + shift + theme.CLEAR + edge.gradient.ascent
         shapes.append(_centred(edge.gradient, x, under, theme.BACKWARD))
-    tail = plan.boxes[edge.edge.tail].box
-    texts = [t for t in (edge.edge.value.text, edge.edge.gradient.text) if t]
+    e = edge.edge
+    tail = plan.boxes[e.tail].box
+    texts = [t for t in (e.shape.text, e.value.text, e.gradient.text) if t]
     told = f"{tail.name.text} → {head.box.name.text}" + (f": {', '.join(texts)}" if texts else "")
     return Group(f"edge:{edge.edge.tail}:{edge.edge.head}", told, tuple(shapes))
 
@@ -153,6 +176,10 @@ def _box_group(plan: Plan, key: str) -> Group:
     radius = m.height / 2 if m.is_leaf else theme.RADIUS
     corner = (x - m.width / 2, y - m.height / 2)
     shapes: list[Shape] = [Rect(*corner, m.width, m.height, radius, fill, line)]
+    if m.box.shared:
+        shapes = [
+            replace(shape, dashes=theme.SHARED) for shape in shapes if isinstance(shape, Rect)
+        ]
     lower = m.shape.height + m.lines if m.shape else 0.0
     half = max(m.formula.ascent - m.formula.axis, m.formula.descent + m.formula.axis)
     axis = y - lower / 2
@@ -164,11 +191,24 @@ def _box_group(plan: Plan, key: str) -> Group:
         bottom = y - m.height / 2 - m.outside
         shapes.append(_centred(m.above, x, bottom - m.above.descent, theme.FORWARD))
     if m.below:
-        top = y + m.height / 2 + m.outside
+        top = y + m.height / 2 + m.outside + (theme.BADGE if m.box.adds else 0.0)
         shapes.append(_centred(m.below, x, top + m.below.ascent, theme.BACKWARD))
     texts = [label.text for label in (m.box.shape, m.box.above, m.box.below) if label]
     told = "; ".join([f"{kind} {m.box.formula.text}", *texts])
     return Group(f"box:{key}", told, tuple(shapes))
+
+
+def _plus(plan: Plan, key: str) -> Group:
+    """⊕ on the border of a box whose gradient is a sum."""
+    x, y = plan.middle(key)
+    y += plan.boxes[key].height / 2
+    r, arm = theme.BADGE, theme.BADGE - 3.2
+    shapes = (
+        Rect(x - r, y - r, 2 * r, 2 * r, r, theme.PAPER, theme.BACKWARD, 1.3),
+        Curve((x - arm, y), (((x + arm, y),),), theme.BACKWARD, 1.5),
+        Curve((x, y - arm), (((x, y + arm),),), theme.BACKWARD, 1.5),
+    )
+    return Group(f"sum:{key}", "contributions to this gradient add", shapes)
 
 
 def _centred(fragment: Fragment, x: float, baseline: float, colour: str) -> Text:

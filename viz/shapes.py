@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from viz import theme
 from viz.typeset import Fragment
 
 Point = tuple[float, float]
@@ -27,6 +28,7 @@ class Rect:
     fill: str | None = None
     line: str | None = None
     line_width: float = 1.5
+    dashes: tuple[float, ...] = ()
 
     @property
     def extent(self) -> Extent:
@@ -114,6 +116,19 @@ class Scene:
     groups: tuple[Group, ...]
     title: str
     description: str
+    paper: str = theme.PAPER
+    page: tuple[float, float] | None = None
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height of the page: the picture's own, unless another was asked for."""
+        return self.page or (self.width, self.height)
+
+    @property
+    def scale(self) -> float:
+        """How much larger than drawn the picture stands on its page; it is centred there."""
+        width, height = self.size
+        return min(width / self.width, height / self.height, theme.LARGEST if self.page else 1.0)
 
     @property
     def shapes(self) -> Iterator[Shape]:

@@ -11,7 +11,6 @@ from hashlib import sha256
 from itertools import groupby
 from xml.sax.saxutils import escape, quoteattr
 
-from viz import theme
 from viz.shapes import Curve, Rect, Scene, Shape, Text
 from viz.typeset import Glyph
 
@@ -32,10 +31,13 @@ def _document(scene: Scene, prefix: str) -> Iterator[str]:
         if isinstance(shape, Text):
             for glyph in shape.fragment.glyphs:
                 used.setdefault(glyph.outline, f"{prefix}{len(used)}")
-    width, height = _n(scene.width), _n(scene.height)
+    width, height = (_n(v) for v in scene.size)
+    inner = [v / scene.scale for v in scene.size]
+    box = [(scene.width - inner[0]) / 2, (scene.height - inner[1]) / 2, *inner]
+    left, top, wide, high = (_n(v) for v in box)
     yield (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
-        f'viewBox="0 0 {width} {height}" role="img" '
+        f'viewBox="{left} {top} {wide} {high}" role="img" '
         f'aria-labelledby="{prefix}title {prefix}desc">'
     )
     yield f'<title id="{prefix}title">{_text(scene.title)}</title>'
@@ -44,7 +46,8 @@ def _document(scene: Scene, prefix: str) -> Iterator[str]:
     for outline, name in used.items():
         yield f'<path id="{name}" d="{compact(outline)}"/>'
     yield "</defs>"
-    yield f'<rect width="{width}" height="{height}" fill="{theme.PAPER}"/>'
+    corner = f'x="{left}" y="{top}" ' if scene.page else ""
+    yield f'<rect {corner}width="{wide}" height="{high}" fill="{scene.paper}"/>'
     for group in scene.groups:
         yield f"<g data-key={quoteattr(_printable(group.key))}>"
         yield f"<title>{_text(group.description)}</title>"
@@ -63,6 +66,7 @@ def _shape(shape: Shape, used: dict[str, str]) -> str:
                 if shape.line
                 else ""
             )
+            line += f' stroke-dasharray="{_dashes(shape.dashes)}"' if shape.dashes else ""
             return (
                 f'<rect x="{_n(shape.x)}" y="{_n(shape.y)}" width="{_n(shape.width)}" '
                 f'height="{_n(shape.height)}"{corner} fill="{shape.fill or "none"}"{line}/>'
@@ -71,14 +75,17 @@ def _shape(shape: Shape, used: dict[str, str]) -> str:
             path = path_text(shape)
             if shape.fill:
                 return f'<path d="{path}Z" fill="{shape.colour}"/>'
-            dashes = " ".join(_n(d) for d in shape.dashes)
-            dashed = f' stroke-dasharray="{dashes}"' if dashes else ""
+            dashed = f' stroke-dasharray="{_dashes(shape.dashes)}"' if shape.dashes else ""
             return (
                 f'<path d="{path}" fill="none" stroke="{shape.colour}" '
                 f'stroke-width="{_n(shape.width)}"{dashed}/>'
             )
         case Text():
             return _words(shape, used)
+
+
+def _dashes(dashes: tuple[float, ...]) -> str:
+    return " ".join(_n(d) for d in dashes)
 
 
 def _words(text: Text, used: dict[str, str]) -> str:

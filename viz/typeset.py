@@ -21,6 +21,7 @@ _RESTORED = {ord(p): chr(c) for c, p in _PROTECTED.items()}
 _OPENERS = frozenset("([,=·⋅≈+−×⊙")
 _ACCENTS = {"^": "\N{MODIFIER LETTER CIRCUMFLEX ACCENT}", "~": "\N{SMALL TILDE}"}
 _RIGID = frozenset("=,;+−·⋅×⊙≈<>≤≥→")  # operators that never stretch
+_INFIX = frozenset("=≈+−")  # what stands between two parts of a label
 _FRACTION = 0.84  # the size of a fraction in a label
 
 
@@ -114,8 +115,8 @@ def typeset_label(latex: str, size: float) -> Fragment:
     for fraction, elements in runs:
         root = ET.Element("math", {"display": "block"})
         for element in elements:
-            if element.tag == "mo" and len(elements) < len(row) and element.text == "=":
-                element.attrib["form"] = "infix"
+            if element.tag == "mo" and len(elements) < len(row) and element.text in _INFIX:
+                element.attrib.setdefault("form", "infix")
         ET.SubElement(root, "mrow").extend(elements)
         parts.append(_set(root, size * _FRACTION if fraction else size))
     return beside(parts)

@@ -8,30 +8,34 @@ scopes become clusters. Nothing here has a size or a position; `layout` and `sce
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from fractions import Fraction
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from graphnn.expression.numerals import numeral
+from graphnn.errors import GraphError
 from graphnn.expression.tree import apply, sym
 from graphnn.graph.graph import as_graph
 from graphnn.graph.statements import Network, Statement, network
+from viz.contributions import added_up, equation, through, whole_sum
 from viz.formulas import (
     NOTHING,
     Label,
+    Size,
+    extent_label,
     formula_label,
     gradient_label,
     name_label,
     norm_label,
     shape_label,
+    size_label,
     value_label,
 )
-from viz.numbers import Numbers, numbers, readers
+from viz.numbers import Numbers, numbers, on_path, readers
+from viz.typeset import protect
 
-MAX_SUMMANDS = 3  # a sum of contributions with more of them is not written out
+MAX_SIZE = 6  # a longer size has a short name in the picture, and a line below it
 
 Scope = tuple[str, ...]
 
@@ -41,7 +45,10 @@ class Box:
     """A leaf or a statement. `kind` is one of theme.BOXES.
 
     `formula` is the name of a leaf, or a statement; `name` alone stands in when that is too long.
-    `above` is its value where no edge can carry it, `below` its gradient, likewise.
+    `shape` is the space that it lives in, `note` what stands under the formula: that space, where
+    no edge can carry it, or what was folded into the box. `above` is its value where no edge can
+    carry it, `below` its gradient, likewise. `adds` is true where contributions to the gradient are
+    added, `total` is their sum term by term; a `shared` leaf is drawn once for each reader.
     """
 
     key: str
@@ -52,13 +59,23 @@ class Box:
     above: Label = NOTHING
     below: Label = NOTHING
     scope: Scope = ()
+    note: Label = NOTHING
+    adds: bool = False
+    total: Label = NOTHING
+    shared: bool = False
+
+    @property
+    def is_leaf(self) -> bool:
+        """Drawn round."""
+        return self.kind in ("input", "parameter", "constant")
 
 
 @dataclass(frozen=True)
 class Edge:
     """`head` reads `tail`; a gradient flows back where `backward` is true.
 
-    `value` is what flows forward, `gradient` what this edge brings back.
+    `value` is what flows forward, `shape` its sizes where it is not written out, `gradient` what
+    this edge brings back.
     """
 
     tail: str
@@ -66,6 +83,7 @@ class Edge:
     value: Label = NOTHING
     gradient: Label = NOTHING
     backward: bool = False
+    shape: Label = NOTHING
 
 
 @dataclass(frozen=True)
@@ -92,14 +110,20 @@ class Chain:
 
 @dataclass(frozen=True)
 class View:
-    """A picture before it has measures: boxes in the user's order, edges, clusters by path."""
+    """A picture before it has measures: boxes in the user's order, edges, clusters by path.
+
+    `remarks` are lines below the graph. `sums` are gradients of shared leaves, term by term.
+    `path` holds the boxes of the gradient path that is highlighted; None where none is.
+    """
 
     boxes: tuple[Box, ...]
     edges: tuple[Edge, ...]
     clusters: tuple[Scope, ...] = ()
     title: str = ""
-    remark: str = ""
-    chain: Chain | None = field(default=None)
+    remarks: tuple[Label, ...] = ()
+    chain: Chain | None = None
+    sums: tuple[Label, ...] = ()
+    path: frozenset[str] | None = None
 
     @property
     def backward(self) -> bool:
@@ -115,6 +139,8 @@ def view(
     title: str | None = None,
     chain: Chain | None = None,
     digits: int = 3,
+    forward: bool = False,
+    path: str | None = None,
 ) -> View:
     """The View of a Graph, a node or a dict of nodes; `viz.draw` explains the arguments.
 
@@ -125,7 +151,13 @@ def view(
     """
     graph = as_graph(thing)
     net = network(graph, detail)
-    found = numbers(graph, net, at, wrt)
+    if forward and path:
+        raise GraphError(
+            "a picture of the forward graph has no gradient path: leave one of them out"
+        )
+    found = numbers(graph, net, at, wrt, forward)
+    strong = on_path(graph, net, found, path) if path else None
+    short = _short_sizes(net, found)
     loss = found.loss or _scalar_output(net, next(iter(graph.outputs)))
     users = readers(net)
     scopes = {h.node: h.scope for h in reversed(graph.handles) if h.provenance is None}
@@ -136,16 +168,29 @@ def view(
     statements = [_box(s.name, net, found, users, loss, digits, s.scope, s) for s in net.statements]
     boxes = (*leaves, *statements)
     edges = tuple(
-        _edge(name, statement, net, found, users, digits)
+        _edge(name, statement, net, found, users, digits, short)
         for statement in net.statements
         for name in statement.reads
     )
     clusters = _clusters(box.scope for box in boxes)
-    return View(boxes, edges, clusters, title or "", found.remark, chain)
+    remarks = [Label(rf"\text{{{protect(found.remark)}}}", found.remark)] if found.remark else []
+    remarks += [label + Label(" = ", " = ") + extent_label(size) for size, label in short.items()]
+    return View(boxes, edges, clusters, title or "", tuple(remarks), chain, (), strong)
 
 
 def _scalar_output(net: Network, name: str) -> str | None:
     return name if name in net.nodes and net.nodes[name].shape == () else None
+
+
+def _short_sizes(net: Network, found: Numbers) -> dict[Size, Label]:
+    """A short name for every size that is long to write, where values do not make it a number."""
+    if found.values:
+        return {}
+    sizes = dict.fromkeys(size for node in net.nodes.values() for size in node.shape)
+    long = [size for size in sizes if len(extent_label(size).text) > MAX_SIZE]
+    taken = {name.partition("_")[0] for name in net.nodes} | {str(size) for size in sizes}
+    letter = next(letter for letter in ("n", "m", "k", "s", "size") if letter not in taken)
+    return {size: name_label(f"{letter}{k}") for k, size in enumerate(long, 1)}
 
 
 def _clusters(scopes: Iterable[Scope]) -> tuple[Scope, ...]:
@@ -170,19 +215,23 @@ def _box(
     if statement is not None:
         formula = _written(statement, digits)
         kind = "constant" if node.op == "constant" else "loss" if name == loss else kind
-    above = below = NOTHING
+    above = below = note = total = NOTHING
+    adds = False
     if name not in users and name in found.values:
         value = found.shown.get(name, found.values[name])
-        above = _equation(called, value, digits, name in found.shown)
+        above = equation(called, value, digits, name in found.shown)
+    space = shape_label(np.shape(found.values[name]) if found.values else node.shape, node.dtype)
+    if name not in users:
+        note = space
     if found.loss is not None and name in found.backward:
         symbol = gradient_label(found.loss, name)
         if name == found.loss:
             below = symbol + Label(" = 1", " = 1")
         elif len([s for s in users.get(name, ()) if s.name in found.backward]) > 1:
-            below = _sum(name, symbol, found, users[name], digits)
-    return Box(
-        name, kind, formula, called, shape_label(node.shape, node.dtype), above, below, scope
-    )
+            below = added_up(name, symbol, found, users[name], digits)
+            adds = True
+            total = whole_sum(name, symbol, found, users[name], digits)
+    return Box(name, kind, formula, called, space, above, below, scope, note, adds, total=total)
 
 
 def _written(statement: Statement, digits: int) -> Label:
@@ -193,84 +242,6 @@ def _written(statement: Statement, digits: int) -> Label:
     return formula_label(left) + Label(" = ", " = ") + right
 
 
-def _equation(symbol: Label, value: npt.ArrayLike, digits: int, given: bool = False) -> Label:
-    shown = value_label(value, digits, given)
-    if shown is None:
-        return norm_label(symbol, value, digits)
-    return symbol + Label(" = ", " = ") + shown
-
-
-def _sum(
-    name: str, symbol: Label, found: Numbers, users: Sequence[Statement], digits: int
-) -> Label:
-    """A gradient that arrives along several edges: the sum of what they bring."""
-    through = [s.name for s in users if s.name in found.backward]
-    if name not in found.gradients:
-        if len(through) > MAX_SUMMANDS - 1:
-            return NOTHING
-        parts = [_through(found.loss or "", user, name) for user in through]
-        return Label(
-            f"{symbol.latex} = {' + '.join(p.latex for p in parts)}",
-            f"{symbol.text} = {' + '.join(p.text for p in parts)}",
-        )
-    total = found.gradients[name]
-    plain = _equation(symbol, total, digits)
-    if np.ndim(total) != 0 or len(through) > MAX_SUMMANDS:
-        return plain
-    summands = [value_label(found.contributions[user, name], digits) for user in through]
-    result = value_label(total, digits)
-    if result is None or any(s is None for s in summands):
-        return plain
-    texts = [s for s in summands if s is not None]
-    shown = texts[0]
-    for text in texts[1:]:
-        negative = text.latex.startswith("-")
-        sign = Label(" - ", " − ") if negative else Label(" + ", " + ")
-        shown = shown + sign + (Label(text.latex[1:], text.text[1:]) if negative else text)
-    equal = adds_up([t.text for t in texts], result.text)
-    relation = Label(" = ", " = ") if equal else Label(r" \approx ", " ≈ ")
-    return symbol + Label(" = ", " = ") + shown + relation + result
-
-
-def adds_up(summands: Sequence[str], result: str) -> bool:
-    """Whether numbers as they are shown add to the shown result, to its last digit.
-
-    >>> adds_up(["3", "−0.416"], "2.58"), adds_up(["0.1", "0.1"], "0.21")
-    (True, False)
-    """
-    numbers_shown = [_read(text) for text in (*summands, result)]
-    if any(number is None for number in numbers_shown):
-        return False
-    *parts, total = [number for number in numbers_shown if number is not None]
-    places = len(result.partition(".")[2].partition("e")[0])
-    power = int(result.partition("e")[2].replace("−", "-") or 0)
-    return abs(sum(parts) - total) <= Fraction(1, 2) * Fraction(10) ** (power - places)
-
-
-def _read(text: str) -> Fraction | None:
-    try:
-        return Fraction(text.replace("−", "-"))
-    except ValueError:
-        return None
-
-
-def _through(loss: str, user: str, name: str) -> Label:
-    """∂L/∂u · ∂u/∂x, the summand that one reader contributes.
-
-    Where the loss itself reads the value, ∂⁺L/∂x: everything else that it reads is held fixed.
-    """
-    if user != loss:
-        return (
-            gradient_label(loss, user) + Label(r"\,", "·", r"\cdot ") + gradient_label(user, name)
-        )
-    whole = gradient_label(loss, name)
-    return Label(
-        whole.latex.replace(r"\partial", r"\partial^{+}", 1),
-        whole.text.replace("∂", "∂⁺", 1),
-        whole.level.replace(r"\partial", r"\partial^{+}", 1),
-    )
-
-
 def _edge(
     name: str,
     statement: Statement,
@@ -278,40 +249,24 @@ def _edge(
     found: Numbers,
     users: Mapping[str, Sequence[Statement]],
     digits: int,
+    short: Mapping[Size, Label],
 ) -> Edge:
     value = gradient = NOTHING
+    shape = size_label(net.nodes[name].shape, short)
     if name in found.values:
         number = found.shown.get(name, found.values[name])
         shown = value_label(number, digits, name in found.shown)
         value = shown or norm_label(name_label(name), number, digits)
+        shape = NOTHING if shown else size_label(np.shape(number))
     backward = name in found.backward and statement.name in found.backward
     if backward and found.loss is not None:
         several = len([s for s in users[name] if s.name in found.backward]) > 1
         if several:
-            gradient = _through(found.loss, statement.name, name)
+            gradient = through(found.loss, statement.name, name)
             brought = found.contributions.get((statement.name, name))
         else:
             gradient = gradient_label(found.loss, name)
             brought = found.gradients.get(name)
         if brought is not None:
-            gradient = _equation(gradient, brought, digits)
-    return Edge(name, statement.name, value, gradient, backward)
-
-
-def multiplies_to(factors: Sequence[str], result: str) -> bool:
-    """Whether factors as they are shown multiply to the shown result, to its last digit.
-
-    >>> multiplies_to(["−0.3318", "0.2217", "1.5"], "−0.1104")
-    False
-    """
-    product = Fraction(1)
-    for text in factors:
-        number = _read(text)
-        if number is None:
-            return False
-        product *= number
-    return adds_up([numeral(product) if product.denominator == 1 else _plain(product)], result)
-
-
-def _plain(value: Fraction) -> str:
-    return f"{value.numerator}/{value.denominator}".replace("-", "−")
+            gradient = equation(gradient, brought, digits)
+    return Edge(name, statement.name, value, gradient, backward, shape)

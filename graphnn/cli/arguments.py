@@ -28,6 +28,14 @@ Values = Annotated[
 Wrt = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Differentiate by this one.")]
 Output = Annotated[list[Path] | None, typer.Option("--output", "-o", metavar="FILE")]
 Detail = Annotated[str, typer.Option(metavar="LEVEL", help="paths, statements or ops.")]
+Highlight = Annotated[
+    str | None, typer.Option("--path", metavar="NAME", help="Highlight this one's way to the loss.")
+]
+Forward = Annotated[bool, typer.Option("--forward", help="Draw no gradients.")]
+Dark = Annotated[bool, typer.Option("--dark", help="Draw for a dark page.")]
+Size = Annotated[
+    str | None, typer.Option(metavar="PAGE", help="slide, a4, a4-landscape or WxH: fill a page.")
+]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
@@ -64,17 +72,26 @@ def outputs_of(program: Program) -> dict[str, Any]:
 
 
 def drawing_of(
-    program: Program, given: dict[str, Any], wanted: list[str], detail: str, digits: int
+    program: Program,
+    given: dict[str, Any],
+    wanted: list[str],
+    detail: str | None,
+    digits: int,
+    **look: Any,
 ) -> Any:
-    """The picture; below it the chain, where one gradient was asked for."""
+    """The picture; below it the chain, where one gradient was asked for.
+
+    `look` are the keywords of `viz.draw` that say how: path, forward, dark, size.
+    """
     import viz
     from graphnn.text import value_array
 
     at = {name: value_array(value) for name, value in given.items()}
     thing = outputs_of(program)
     numbers = at if all(name in at for name in program.leaves) else None
-    chain = viz.chain_of(thing, wanted[0], numbers, detail, digits) if len(wanted) == 1 else None
-    return viz.draw(thing, at, wanted, detail, chain=chain, digits=digits)
+    one = len(wanted) == 1 and not look.get("forward") and detail != "scopes"
+    chain = viz.chain_of(thing, wanted[0], numbers, detail or "paths", digits) if one else None
+    return viz.draw(thing, at, wanted, detail, chain=chain, digits=digits, **look)
 
 
 def check_suffix(target: Path, known: Sequence[str]) -> None:

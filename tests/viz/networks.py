@@ -112,10 +112,10 @@ def forward_only() -> dict[str, Any]:
 def branches() -> dict[str, Any]:
     """A residual block: a matrix is used twice, and is too large to be written out."""
     rng = np.random.default_rng(1)
-    X, W = gnn.parameter("X_hat", (3, 4)), gnn.parameter("W_hh", (4, 4))
+    X, W = gnn.parameter("X_hat", (5, 6)), gnn.parameter("W_hh", (6, 6))
     h = gnn.name("θ1", gnn.tanh(X @ W.T))
     L = gnn.name("loss", gnn.sum((X + h) ** 2))
-    return {"thing": L, "at": {"X_hat": rng.normal(size=(3, 4)), "W_hh": rng.normal(size=(4, 4))}}
+    return {"thing": L, "at": {"X_hat": rng.normal(size=(5, 6)), "W_hh": rng.normal(size=(6, 6))}}
 
 
 def normalisation() -> dict[str, Any]:

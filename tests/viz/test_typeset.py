@@ -5,6 +5,7 @@ import pytest
 
 from graphnn.calculus.polynomial import dimension
 from graphnn.expression.names import canonical
+from viz.contributions import through as _through
 from viz.formulas import (
     gradient_label,
     name_label,
@@ -14,7 +15,6 @@ from viz.formulas import (
     value_label,
 )
 from viz.typeset import beside, protect, restore, typeset, typeset_label, words
-from viz.view import _through
 
 
 def test_size_scales_every_measure():
@@ -111,20 +111,21 @@ def test_typed_numbers_stay_as_they_were_typed():
     assert number_label(2).text == "2"
 
 
-def test_arrays_of_up_to_three_numbers_are_written_out():
+def test_arrays_of_up_to_four_numbers_are_written_out():
     assert value_label([1, 2, 3]).text == "(1, 2, 3)"
     assert value_label([[0.5, -1.0]]).text == "[0.500 −1]"
     assert value_label([[0.5], [-1.0]]).text == "[0.500; −1]"
-    assert value_label([1, 2, 3, 4]) is None
+    assert value_label([1, 2, 3, 4, 5]) is None
     assert value_label(np.zeros((0, 2))) is None
 
 
 def test_small_matrices_are_written_out():
     assert value_label([[1, -2], [3, 0.25]]).text == "[1 −2; 3 0.250]"
     assert value_label([[1, 2, 3], [4, 5, 6]]).text == "[1 2 3; 4 5 6]"
-    assert value_label(np.ones((3, 2))) is None
-    assert value_label(np.ones((2, 4))) is None
-    assert value_label(np.full((2, 3), -1.5e-9)) is None
+    assert value_label(np.ones((5, 2))) is None
+    assert value_label(np.ones((2, 5))) is None
+    assert value_label(np.arange(16).reshape(4, 4)).text.endswith("; 12 13 14 15]")
+    assert value_label(np.full((2, 4), -1.5e-9)) is None
     made = typeset_label(rf"A = {value_label([[1, -2], [3, 4]]).latex}", 16)
     lines = {round(g.y) for g in made.glyphs}
     assert len(lines) >= 3

@@ -5,7 +5,8 @@ import pytest
 
 import graphnn as gnn
 from tests.viz.networks import NETWORKS, layers, neuron, residual, twice
-from viz.view import View, adds_up, multiplies_to, view
+from viz.contributions import adds_up, multiplies_to
+from viz.view import View, view
 
 
 def box(made: View, key: str):
@@ -122,7 +123,8 @@ def test_what_is_exact_is_shown_as_a_derivation_shows_it():
 
 def test_a_missing_value_leaves_symbols_and_a_remark():
     made = view(**neuron() | {"at": {"x": 1, "w": 2}})
-    assert made.remark == "No value was given for y, b: drawn without numbers."
+    (remark,) = made.remarks
+    assert remark.text == "No value was given for y, b: drawn without numbers."
     assert not any(e.value for e in made.edges)
     assert edge(made, "z", "a").gradient.text == "∂L/∂z"
 
