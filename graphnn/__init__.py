@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from graphnn.derivation.derive import derive
 from graphnn.derivation.result import Derivation
-from graphnn.errors import DtypeError, GraphError, ShapeError, TextError, ValueMissing
+from graphnn.errors import DtypeError, GraphError, Remark, ShapeError, TextError, ValueMissing
 from graphnn.graph.apply import op
 from graphnn.graph.graph import Graph, evaluate, grad, sgd, tangent
 from graphnn.graph.handle import Handle, name, scope
@@ -110,6 +110,7 @@ __all__ = [
     "GraphError",
     "Handle",
     "Program",
+    "Remark",
     "ShapeError",
     "TextError",
     "ValueMissing",

@@ -2,21 +2,51 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import unicodedata
+from pathlib import Path
+from types import FrameType
+
+_HERE = Path(__file__).resolve().parent
+_OWN = (
+    *(str(_HERE.with_name(package)) + os.sep for package in ("graphnn", "codegen", "viz")),
+    "<graphnn ",  # emitted modules
+)
 
 
 class GraphError(Exception):
     """What the user asked for cannot be built, differentiated, compiled or drawn.
 
     The message names the defect first, then what was given and what to do; `place` says where in
-    the user's code or text (a file and line, or a line with a caret under the column).
+    the user's code or text (a file and line, or a line with a caret under the column). Printed, a
+    line of Python code stands behind the message, so that a traceback ends with both.
     """
 
     def __init__(self, message: str, place: str | None = None) -> None:
-        """Keep the message and, where it is known, the place in the user's code."""
-        super().__init__(message if place is None else f"{message}\n{place}")
+        """Keep the message and the place in the user's text, or the line of code that runs."""
+        file, line = line_of_code()
+        own = place or f"  at {file}:{line}"
+        super().__init__(
+            f"{message} ({own.strip()})" if own[:5] == "  at " else f"{message}\n{own}"
+        )
         self.message = message
         self.place = place
+
+
+def line_of_code() -> tuple[str, int]:
+    """The file and the number of the innermost line that is not of these packages."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and _is_own(frame):
+        frame = frame.f_back
+    return frame.f_code.co_filename, frame.f_lineno
+
+
+def _is_own(frame: FrameType) -> bool:
+    """Whether a frame is of these packages, a dataclass's generated code included."""
+    file = frame.f_code.co_filename
+    generated = file == "<string>" and frame.f_globals.get("__name__", "").startswith("graphnn.")
+    return generated or file.startswith(_OWN)
 
 
 class ShapeError(GraphError):
@@ -29,6 +59,10 @@ class DtypeError(GraphError):
 
 class ValueMissing(GraphError):  # noqa: N818  (it reads as what it says)
     """A graph was asked for numbers and a leaf has none."""
+
+
+class Remark(UserWarning):
+    """Something that is right and may not be what was meant: a gradient without a path."""
 
 
 class TextError(GraphError):

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
 
 GREEK = {
@@ -172,3 +174,15 @@ def latex(name: str) -> str:
     plain = all(w.startswith("\\") or w.isdigit() or len(w) == 1 for w in words)
     inner = ",".join(words)
     return f"{text}_{{{inner}}}" if plain else rf"{text}_{{\mathit{{{inner}}}}}"
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A hint at the nearest known name, or nothing.
+
+    >>> did_you_mean("sigmod", ["sin", "sigmoid"]), did_you_mean("W", ["w"])
+    ('; did you mean sigmoid?', '; did you mean w?')
+    """
+    names = list(known)
+    near = [other for other in names if other.casefold() == name.casefold()]
+    near += difflib.get_close_matches(name, names, 1, 0.6)
+    return f"; did you mean {near[0]}?" if near else ""

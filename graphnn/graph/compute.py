@@ -34,12 +34,32 @@ from graphnn.graph.feeding import NUMPY_DTYPES
 Values = npt.NDArray[Any]
 
 
+class LabelError(GraphError):
+    """A label that is no row of the table in which it is looked up."""
+
+    def __init__(
+        self, operand: int, place: Sequence[int], label: int, rows: int, name: str = "labels"
+    ) -> None:
+        """Say which array holds it, and where it stands first."""
+        where = f"[{', '.join(map(str, place))}]" if place else ""
+        super().__init__(
+            f"{name}{where} = {label} is out of range: the table has {rows} rows, 0 to {rows - 1}"
+            if rows
+            else f"{name}{where} = {label} is out of range: the table has no rows"
+        )
+        self.operand, self.found = operand, (place, label, rows)
+
+    def of(self, name: str) -> LabelError:
+        """The same error, naming the array."""
+        return LabelError(self.operand, *self.found, name)
+
+
 def compute(
     formula: Formula, operands: Sequence[Values], sizes: Mapping[str, int], dtype: str
 ) -> Values:
     """One formula on arrays: gather the reads, compute the body, reduce onto the write.
 
-    Raises ShapeError for a maximum of nothing and for an index outside, GraphError for a label
+    Raises ShapeError for a maximum of nothing and for an index outside, LabelError for a label
     that is out of range.
     """
     extents = {a.name: bind(a.extent, sizes) for a in formula.axes}
@@ -112,10 +132,9 @@ class Domain:
             found = operands[index.operand][inner]
             bad = (found < 0) | (found >= size)
             if np.any(bad):
-                raise GraphError(
-                    f"label {int(np.asarray(found)[bad].ravel()[0])} is out of range: "
-                    f"the table has {size} rows"
-                )
+                first = tuple(np.argwhere(bad)[0])
+                place = [int(np.broadcast_to(part, bad.shape)[first]) for part in inner]
+                raise LabelError(index.operand, place, int(np.asarray(found)[first]), size)
             return found
         value = self.value(index)
         if clip and axes_of(index):

@@ -18,7 +18,7 @@ from graphnn.calculus.polynomial import (
 )
 from graphnn.errors import ValueMissing
 from graphnn.graph.bodies import as_float
-from graphnn.graph.compute import compute
+from graphnn.graph.compute import LabelError, compute
 from graphnn.graph.feeding import NUMPY_DTYPES, bind_sizes, leaf_array
 from graphnn.graph.node import Node, scalar_value, topological
 
@@ -75,7 +75,13 @@ def _last_uses(order: Sequence[Node], outputs: Sequence[Node]) -> dict[int, list
 
 def _compute(node: Node, operands: list[Any], sizes: Mapping[str, int]) -> Any:
     if isinstance(node.op, Formula):
-        return compute(node.op, operands, sizes, node.dtype)
+        try:
+            return compute(node.op, operands, sizes, node.dtype)
+        except LabelError as error:
+            labels = node.operands[error.operand]
+            if labels.op in ("input", "parameter"):
+                raise error.of(labels.attribute("name")) from None
+            raise
     return _STRUCTURES[node.op](node, operands, sizes)
 
 

@@ -6,7 +6,8 @@ evaluator. Whatever takes a Graph also takes a node, or a dict of nodes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -15,12 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from graphnn.calculus.shapes import shape_text
-from graphnn.errors import DtypeError, GraphError, ShapeError
-from graphnn.expression.names import canonical
+from graphnn.errors import DtypeError, GraphError, Remark, ShapeError, line_of_code
+from graphnn.expression.names import canonical, did_you_mean
 from graphnn.graph.evaluate import evaluate_nodes
 from graphnn.graph.gradient import differentiate, push_forward
-from graphnn.graph.handle import GradientOf, Handle, Written, user_line
-from graphnn.graph.node import Node, topological
+from graphnn.graph.handle import GradientOf, Handle, Written, user_place
+from graphnn.graph.nan import check_nan
+from graphnn.graph.node import FLOATS, Node, topological
 from graphnn.graph.provenance import reachable
 from graphnn.graph.rows import handles_from_rows, handles_to_rows
 
@@ -43,6 +45,8 @@ class Graph:
 
     def __post_init__(self) -> None:
         """Check that names belong to one leaf each, and updates to parameters."""
+        if not isinstance(self.outputs, Mapping):
+            raise GraphError("a Graph takes its outputs by name: Graph({'L': L})")
         for handle in (*self.outputs.values(), *self.updates, *self.updates.values()):
             if not isinstance(handle, Handle):
                 raise GraphError(f"a graph holds nodes; {type(handle).__name__} was given")
@@ -153,14 +157,15 @@ def as_graph(thing: Any) -> Graph:
 
 
 def grad(
-    output: Handle,
+    output: Graph | Handle | Mapping[str, Handle],
     wrt: str | Handle | Sequence[str | Handle] | None = None,
     cotangent: Any = None,
 ) -> Any:
     """The gradient of `output`: a node for one `wrt`, a dict in order for several or none.
 
     `wrt` holds names or nodes, intermediate ones too; without it, every parameter. An output with
-    more than one element needs a `cotangent` of its shape. No path gives zeros.
+    more than one element needs a `cotangent` of its shape. No path gives zeros, and a Remark (a
+    warning) at the user's line.
 
     >>> import graphnn as gnn
     >>> w, x = gnn.parameter("w"), gnn.input("x")
@@ -170,17 +175,30 @@ def grad(
     Raises GraphError for an unknown name, ShapeError for an output that is not one element.
     """
     graph = as_graph(output)
+    ends = tuple(graph.outputs.values())
+    if len(ends) != 1:
+        raise GraphError(f"grad differentiates one output; {len(ends)} were given")
+    end = ends[0]
+    if end.dtype not in FLOATS:
+        raise DtypeError(
+            f"the output holds {end.dtype}: conditions and labels have no derivative; "
+            "differentiate a float, such as gnn.where(condition, a, b)"
+        )
     if cotangent is not None and not isinstance(cotangent, Handle):
         from graphnn.graph.apply import weak_constant
 
-        cotangent = weak_constant(np.asarray(cotangent, dtype=np.float64), output.dtype)
+        cotangent = weak_constant(np.asarray(cotangent, dtype=np.float64), end.dtype)
     single = isinstance(wrt, str | Handle)
     if wrt is None:
         wanted: list[str | Handle] = list(graph.parameters)
         if not wanted:
-            raise GraphError("the output has no parameters; say with respect to what: wrt=…")
+            known = ", ".join(str(leaf.name) for leaf in graph.inputs) or "none"
+            raise GraphError(
+                "the output has no parameters; say with respect to what: wrt=… "
+                f"(inputs: {known}), or declare it with gnn.parameter"
+            )
     else:
-        wanted = [wrt] if isinstance(wrt, str | Handle) else list(wrt)
+        wanted = _listed(wrt)
     handles: dict[str, Handle] = {}
     for one in wanted:
         handle = resolve(graph, one)
@@ -188,17 +206,41 @@ def grad(
             raise GraphError(f"two different nodes of wrt are called {_label(one)}; rename one")
     try:
         made = differentiate(
-            output.node,
+            end.node,
             [h.node for h in handles.values()],
             None if cotangent is None else cotangent.node,
         )
     except GraphError as error:
-        raise type(error)(error.message, f"  at {user_line()}") from None
+        raise type(error)(error.message, user_place()) from None
+    reached = set(topological([end.node]))
+    for label, h in handles.items():
+        if h.node not in reached:
+            remark(f"{end.name or 'the output'} does not depend on {label}: its gradient is zeros")
     found = {
-        label: Handle(made.gradients[h.node], GradientOf(output, h, cotangent))
+        label: Handle(made.gradients[h.node], GradientOf(end, h, cotangent))
         for label, h in handles.items()
     }
     return next(iter(found.values())) if single else found
+
+
+def _listed(wrt: Any) -> list[str | Handle]:
+    """Names and nodes as a list.
+
+    Raises GraphError for anything else.
+    """
+    if isinstance(wrt, str | Handle):
+        return [wrt]
+    listed = list(wrt) if isinstance(wrt, Iterable) else [wrt]
+    for one in listed:
+        if not isinstance(one, str | Handle):
+            raise GraphError(f"wrt takes names and nodes; {one!r} was given")
+    return listed
+
+
+def remark(message: str) -> None:
+    """Warn at the user's line: a remark is read where the program runs, not in a node's repr."""
+    file, line = line_of_code()
+    warnings.warn_explicit(message, Remark, file, line)
 
 
 def _label(wanted: str | Handle) -> str:
@@ -216,13 +258,9 @@ def resolve(graph: Graph, wanted: str | Handle) -> Handle:
     if len(matches) > 1:
         raise GraphError(f"{wanted} names {len(matches)} different nodes; give the node itself")
     if not matches:
-        import difflib
-
         known = sorted({h.name for h in graph.handles if h.name})
-        same = [name for name in known if name.casefold() == called.casefold()]
-        near = same or difflib.get_close_matches(called, known, 1, 0.5)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise GraphError(f"there is no {wanted}{hint}", f"  known: {', '.join(known)}")
+        hint = did_you_mean(called, known) or f"; known: {', '.join(known)}"
+        raise GraphError(f"there is no {wanted}{hint}")
     return next(iter(matches.values()))
 
 
@@ -236,11 +274,11 @@ def tangent(output: Handle, tangents: Mapping[Handle, Handle]) -> Handle:
 
     Raises ShapeError or DtypeError where a tangent does not fit what it moves.
     """
+    for handle in (output, *tangents, *tangents.values()):
+        if not isinstance(handle, Handle):
+            raise GraphError(f"tangents map nodes to nodes; {handle!r} was given")
     moved = {h.node: t.node for h, t in tangents.items()}
-    try:
-        made = push_forward([output.node], moved)[output.node]
-    except GraphError as error:
-        raise type(error)(error.message, f"  at {user_line()}") from None
+    made = push_forward([output.node], moved)[output.node]
     return Handle(made, Written("tangent", (output, *tangents.keys(), *tangents.values())))
 
 
@@ -261,29 +299,47 @@ def sgd(graph: Any, lr: float | Handle) -> Graph:
     return Graph(whole.outputs, {**whole.updates, **updates})
 
 
-def evaluate(thing: Any, /, **values: npt.ArrayLike) -> Any:
+def evaluate(
+    thing: Any,
+    values: Mapping[str, npt.ArrayLike] | None = None,
+    /,
+    *,
+    check: bool = False,
+    **named: npt.ArrayLike,
+) -> Any:
     """The value of a node (an array), or of each output of a Graph or dict (a dict of arrays).
 
-    Leaves are fed by name: numbers, lists, arrays. Arrays are cast to the leaf's dtype, everything
-    is computed in float64, and the user's own formulas are followed, unstable ones too.
+    Leaves are fed by name, as keywords or in a mapping: numbers, lists, arrays. Arrays are cast to
+    the leaf's dtype, everything is computed in float64, and the user's own formulas are followed,
+    unstable ones too. A NaN passes, unless `check`: then it is an error that says where it arose.
 
     >>> import graphnn as gnn
     >>> float(gnn.evaluate(gnn.sigmoid(gnn.input("z")), z=0))
     0.5
+    >>> float(gnn.evaluate(gnn.sigmoid(gnn.input("z")), {"z": 0}, check=True))
+    0.5
 
-    Raises ValueMissing, ShapeError or DtypeError that names the leaf.
+    Raises ValueMissing, ShapeError or DtypeError that names the leaf, GraphError that names the
+    array and the place for a label out of range, and with `check` for a NaN.
     """
     graph = as_graph(thing)
+    if values is not None and not isinstance(values, Mapping):
+        raise GraphError(
+            f"values are given by name, x=2 or {{'x': 2}}; {type(values).__name__} was given"
+        )
     leaves = {n for n in graph.nodes if n.op in ("input", "parameter")}
     leaves |= {h.node for h in graph.handles if h.node.op in ("input", "parameter")}
     known = {node.attribute("name") for node in leaves}
-    fed = {canonical(name): value for name, value in values.items()}
+    fed = {canonical(name): value for name, value in {**(values or {}), **named}.items()}
     unknown = sorted(set(fed) - known)
     if unknown:
         raise GraphError(
-            f"there is no leaf called {unknown[0]}; leaves: {', '.join(sorted(known))}"
+            f"there is no leaf called {unknown[0]}{did_you_mean(unknown[0], known)}; "
+            f"leaves: {', '.join(sorted(known))}"
         )
-    found = evaluate_nodes([h.node for h in graph.outputs.values()], fed)
+    found = evaluate_nodes([h.node for h in graph.outputs.values()], fed, keep=check)
+    if check:
+        check_nan(graph.handles, found)
     if isinstance(thing, Handle):
         return found[thing.node]
     return {name: found[h.node] for name, h in graph.outputs.items()}

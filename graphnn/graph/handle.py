@@ -8,20 +8,18 @@ while the graph is built.
 from __future__ import annotations
 
 import itertools
-import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NoReturn
 
 from graphnn.calculus.formula import Shape
-from graphnn.errors import GraphError
+from graphnn.calculus.shapes import shape_text
+from graphnn.errors import GraphError, line_of_code
 from graphnn.graph.node import Node
+from graphnn.graph.refusals import NO_VALUE, refused, refused_attribute, refused_function
 
-_PACKAGE = str(Path(__file__).resolve().parents[1]) + os.sep
 _serial = itertools.count()
 _scope: ContextVar[tuple[str, ...]] = ContextVar("scope", default=())
 _place: ContextVar[Source | None] = ContextVar("place", default=None)
@@ -40,10 +38,6 @@ _NUMPY_OPERATORS = {
     "greater": "greater",
     "greater_equal": "greater_equal",
 }
-_NUMPY_FUNCTIONS = frozenset(
-    {"exp", "log", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "sign", "log1p", "expm1"}
-    | {"maximum", "minimum"}
-)
 
 
 @dataclass(frozen=True)
@@ -211,7 +205,7 @@ class Handle:
     def __iter__(self) -> Iterator[Handle]:
         """The rows, where their number is known."""
         if not self.shape or not isinstance(self.shape[0], int):
-            raise TypeError("only a node whose first dimension is a number can be taken apart")
+            raise refused("only a node whose first dimension is a number can be taken apart")
         return (self[k] for k in range(self.shape[0]))
 
     def _reflected(self, function: str, other: Any) -> Handle:
@@ -226,20 +220,21 @@ class Handle:
 
         function = _NUMPY_OPERATORS.get(ufunc.__name__)
         if function is None or method != "__call__" or options:
-            own = ufunc.__name__ if ufunc.__name__ in _NUMPY_FUNCTIONS else "exp"
-            also = "" if own == ufunc.__name__ else "'s own functions, such as gnn.exp"
-            raise TypeError(
-                f"np.{ufunc.__name__} cannot be applied to a node; use "
-                f"{f'gnn.{own}' if not also else f'gnn{also}'}"
-            )
+            raise refused_function(ufunc.__name__, ops, method)
         made: Handle = getattr(ops, function)(*inputs)
         return made
 
+    def __array_function__(self, function: Any, *rest: Any) -> NoReturn:
+        """NumPy's other functions (`np.sum(x)`) are refused, by the name of gnn's own."""
+        from graphnn.graph import ops
+
+        raise refused_function(function.__name__, ops)
+
     def __eq__(self, other: object) -> bool:
-        """Identity: handles are keys of dictionaries. By element it is gnn.equal."""
+        """Identity: handles are keys, and members of lists. By element it is gnn.equal."""
         if isinstance(other, Handle) or other is None:
             return self is other
-        raise TypeError("== does not compare a node's elements; use gnn.equal(x, value)")
+        raise refused("== does not compare a node's elements; use gnn.equal(x, value)")
 
     def __hash__(self) -> int:
         """By identity."""
@@ -247,17 +242,32 @@ class Handle:
 
     def __bool__(self) -> NoReturn:
         """Raises TypeError: a node has no value yet."""
-        raise TypeError(
-            "a node has no value while the graph is built; use gnn.where(condition, a, b)"
-        )
+        raise refused(f"{NO_VALUE}; use gnn.where(condition, a, b)")
+
+    def __float__(self) -> NoReturn:
+        """Raises TypeError: a node has no value yet."""
+        raise refused(f"{NO_VALUE}; use gnn.evaluate(node, x=…)")
+
+    __int__ = __complex__ = __index__ = __float__
+
+    def __len__(self) -> int:
+        """The first size. Raises TypeError where it is not a number."""
+        if not self.shape or not isinstance(self.shape[0], int):
+            raise refused(f"a node of shape {shape_text(self.shape)} has no length")
+        return self.shape[0]
 
     def __array__(self, *args: object, **kwargs: object) -> NoReturn:
         """Raises TypeError: a node is not an array."""
-        raise TypeError("a node is not an array; use gnn's own functions, such as gnn.exp(x)")
+        raise refused(
+            "a node is not an array; use gnn's own functions, such as gnn.exp(x) or "
+            "gnn.concat([x, y]); gnn.evaluate gives its value"
+        )
 
     def __getattr__(self, name: str) -> NoReturn:
-        """Raises AttributeError that says what a node is not."""
-        raise AttributeError(f"a node has no attribute {name!r}")
+        """Raises AttributeError that says what to write instead."""
+        from graphnn.graph import ops
+
+        raise refused_attribute(name, ops)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled as flat rows, without recursion."""
@@ -284,10 +294,7 @@ def user_line() -> Source:
     known = _place.get()
     if known is not None:
         return known
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        frame = frame.f_back
-    return Source(frame.f_code.co_filename, frame.f_lineno)
+    return Source(*line_of_code())
 
 
 def user_place() -> str:

@@ -21,7 +21,11 @@ MANY = 1_000
 
 @dataclass(frozen=True)
 class Function:
-    """One function: its name in trees, the op it calls, how many operands, which parameters."""
+    """One function: its name in trees, the op it calls, how many operands, which parameters.
+
+    `labels` is the place of the operand that holds integer labels, if any; `needed` the parameter
+    without which it cannot be called.
+    """
 
     name: str
     call: Callable[..., Handle]
@@ -31,7 +35,7 @@ class Function:
     rank: Callable[[Ranks, Options], int]
     elementwise: bool = False
     labels: int | None = None
-    """Which operand holds integer labels: a leaf in its place holds integers."""
+    needed: str = ""
 
     @property
     def usage(self) -> str:
@@ -131,18 +135,18 @@ _ROWS = (
     Function("trace", ops.trace, 1, 1, ("axis1", "axis2"), _lower(2)),
     Function("diagonal", ops.diagonal, 1, 1, ("axis1", "axis2"), _lower(1)),
     Function("transpose", ops.transpose, 1, 1, ("axes",), _widest),
-    Function("reshape", ops.reshape, 1, 1, ("shape",), _shaped),
-    Function("broadcast_to", ops.broadcast_to, 1, 1, ("shape",), _shaped),
+    Function("reshape", ops.reshape, 1, 1, ("shape",), _shaped, needed="shape"),
+    Function("broadcast_to", ops.broadcast_to, 1, 1, ("shape",), _shaped, needed="shape"),
     Function("concat", _concat, 1, MANY, ("axis",), _widest),
     Function("stack", _stack, 1, MANY, ("axis",), _higher),
-    Function("pad", ops.pad, 1, 1, ("widths",), _widest),
+    Function("pad", ops.pad, 1, 1, ("widths",), _widest, needed="widths"),
     Function("gather", ops.gather, 2, 2, (), _gathered, labels=1),
     Function("conv2d", ops.conv2d, 2, 2, ("s", "p", "d"), _widest),
     Function("maxpool", ops.maxpool, 1, 1, ("k", "s", "p"), _widest),
     Function("avgpool", ops.avgpool, 1, 1, ("k", "s", "p"), _widest),
     Function("global_maxpool", ops.global_maxpool, 1, 1, (), _of_rank(2)),
     Function("global_avgpool", ops.global_avgpool, 1, 1, (), _of_rank(2)),
-    Function("one_hot", ops.one_hot, 1, 1, ("classes",), _higher, labels=0),
+    Function("one_hot", ops.one_hot, 1, 1, ("classes",), _higher, labels=0, needed="classes"),
     Function("positional_encoding", ops.positional_encoding, 1, 1, (), _of_rank(2)),
     Function("layer_norm", ops.layer_norm, 1, 3, ("axis", "eps"), _first),
     Function("batch_norm", ops.batch_norm, 1, 3, ("axis", "eps"), _first),

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 
 from graphnn.calculus.formula import Shape
 from graphnn.errors import GraphError, TextError
-from graphnn.expression.names import GREEK, show
+from graphnn.expression.names import GREEK, did_you_mean, show
 from graphnn.expression.reader import Declaration, Line
 from graphnn.expression.tree import Expr, apply, postorder, sym
 from graphnn.graph.node import DTYPES
 from graphnn.text.functions import FUNCTIONS, function
 from graphnn.text.places import Pointer
-from graphnn.text.resolve import CONSTANTS, Defect, did_you_mean, unknown
+from graphnn.text.resolve import CONSTANTS, Defect, unknown
 from graphnn.text.scan import Uses, scan
 from graphnn.text.shapes import size_of
 
@@ -51,7 +51,10 @@ class Names:
         for name in self.given:
             if name in self.statements:
                 line = self.statements[name]
-                message = f"{show(name)} is computed by the statement here; leave its value out"
+                typed = self.point.text.split("\n")[line.line - 1][line.column - 1 :]
+                typed = typed.partition(";")[0].partition("#")[0].strip()
+                shown = typed if len(typed) <= 60 else f"{typed[:59]}…"
+                message = f"{show(name)} is computed by the statement {shown}; leave it out"
                 raise TextError(message, self.point.text, line.line, line.column)
         self._scan()
         self._check_order()

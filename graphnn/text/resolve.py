@@ -8,13 +8,12 @@ product, `aᵀ b` the inner one.
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-from graphnn.expression.names import show
+from graphnn.expression.names import did_you_mean, show
 from graphnn.expression.scalar import plain
 from graphnn.expression.tree import COMPARISONS, Expr, apply, fold, num, sym
 from graphnn.text.functions import FUNCTIONS, PAIRS, function, product_rank
@@ -85,18 +84,6 @@ def unknown(name: str, known: Iterable[str], part: Expr, kind: str = "name") -> 
     if not hint and kind == "function":
         hint = f"; there are {', '.join(COMMON)}, …"
     return Defect(f"unknown {kind} {name}{hint}", part)
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A hint at the nearest known name, or nothing.
-
-    >>> did_you_mean("sigmod", ["sin", "sigmoid"]), did_you_mean("W", ["w"])
-    ('; did you mean sigmoid?', '; did you mean w?')
-    """
-    names = list(known)
-    near = [other for other in names if other.lower() == name.lower()]
-    near += difflib.get_close_matches(name, names, 1, 0.6)
-    return f"; did you mean {near[0]}?" if near else ""
 
 
 class _Rules:

@@ -107,6 +107,8 @@ def _part(
                 check_condition(part, value)
             left, right = (ops.where(part, 1, 0) for part in _at_least_one(operands, dtype))
             return ops.multiply(left, right)
+        case "//":
+            raise GraphError("// divides sizes and indices; between values write floor(a/b)")
         case "^" if _is_large(number_of(operands[1])):
             raise GraphError(f"the exponent is larger than {MAX_POWER}")
         case head if head in BINARY:
@@ -122,8 +124,15 @@ def _part(
         if least is not None and isinstance(value, int | Fraction) and value < least:
             raise GraphError(f"{node.head}'s {key} is at least {least}; {value} was given")
     if node.head in PAIRS and len(operands) == 2:
+        if options:
+            raise GraphError(
+                f"{node.head} of two values takes no {', '.join(options)}: it is by element"
+            )
         return PAIRS[node.head](*_at_least_one(operands, dtype), **options)
-    return FUNCTIONS[node.head].call(*_at_least_one(operands, dtype), **options)
+    row = FUNCTIONS[node.head]
+    if row.needed not in ("", *options):
+        raise GraphError(f"{row.name} needs {row.needed}: {row.usage}")
+    return row.call(*_at_least_one(operands, dtype), **options)
 
 
 def check_condition(part: Expr, value: Any) -> None:

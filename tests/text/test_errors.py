@@ -98,7 +98,7 @@ def test_rows(text, message, under):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"z": ()}, "z is computed by the statement here; leave its value out"),
+        ({"z": ()}, "z is computed by the statement z = w*x; leave it out"),
         ({"W": ()}, "there is no W; did you mean w?"),
         ({"q9": ()}, "there is no q₉"),
     ],
