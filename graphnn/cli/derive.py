@@ -49,6 +49,9 @@ def derive(
     numbers: Annotated[
         bool, typer.Option("--numbers", help="Insist on a value for every leaf.")
     ] = False,
+    stable: Annotated[
+        bool, typer.Option("--stable", help="The stable form beside the one written.")
+    ] = False,
     ascii: Annotated[bool, typer.Option("--ascii", help="Spell every sign.")] = False,  # noqa: A002
     output: Output = None,
     debug: Debug = False,
@@ -61,6 +64,7 @@ def derive(
     \b
     graphnn derive "f = x*y + sin(x)" x=2 y=3
     graphnn derive "L = (y - sigmoid(w*x + b))^2/2" x=2 y=1 w=1/2 b=0 --wrt w --lr 0.1
+    graphnn derive "L = log(1 + exp(x))" --stable
     graphnn derive "z[i,j] += K[u,v]*x[i+u,j+v]" --wrt K -o derivation.tex
     """  # noqa: D301
     targets = output or []
@@ -82,6 +86,7 @@ def derive(
         assume or [],
         index,
         digits,
+        stable,
     )
     if not targets:
         say(made.text(ascii=ascii or not prints_unicode(sys.stdout)))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from graphnn.calculus.shapes import shape_text
+from graphnn.derivation.beside import stable_tables
 from graphnn.derivation.context import Context
 from graphnn.derivation.cotangents import delta_steps
 from graphnn.derivation.evaluation import make_context
@@ -49,13 +50,15 @@ def derive(
     assume: Sequence[str] = (),
     index: bool = False,
     digits: int = 3,
+    stable: bool = False,
 ) -> Derivation:
     """The derivation of the gradients of a network's first output, step by step.
 
     `wrt` names leaves or intermediate values (default: all parameters, else all leaves), `at`
     gives every leaf a number (else the derivation stays in symbols), `lr` adds the update of each,
     `cotangent` starts a tensor output (else a symbol z̄ does), `assume` states sums such as
-    `sum(y)=1`, `index` asks for index notation throughout.
+    `sum(y)=1`, `index` asks for index notation throughout, `stable` for every statement that the
+    stabilise pass changes beside its stable form, and the inputs at which the written one fails.
 
     >>> import graphnn as gnn
     >>> x, w = gnn.input("x"), gnn.parameter("w")
@@ -100,6 +103,7 @@ def derive(
         _final(steps, wanted, loss),
         digits,
         mode,
+        stable_tables(handle, given if ctx.values is None else ctx.values) if stable else (),
     )
 
 

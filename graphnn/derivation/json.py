@@ -6,14 +6,15 @@
 Names are the user's. Numbers have full precision: integers as integers, all others as the shortest
 decimal that reads back as the same double; arrays are nested lists; numbers that are not finite
 are the strings "nan", "inf" and "-inf". Without values, `values`, `gradients` and every `numbers`
-are null. The same derivation gives the same text.
+are null. A derivation with tables (side by side: forward and reverse, written and stabilised) has
+"tables": [{"section", "head", "rows", "notes"}], whose cells are steps or sentences. The same derivation gives the same text.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -28,8 +29,8 @@ from graphnn.expression.unicode import to_unicode
 SCHEMA = "graphnn/derivation/1"
 
 
-def to_json(derivation: Derived) -> str:
-    """The derivation by the schema above: one line a value, one line a step.
+def to_json(derivation: Derived, tables: Sequence[Mapping[str, Any]] = ()) -> str:
+    """The derivation by the schema above: one line a value, one line a step, one line a table.
 
     >>> import graphnn as gnn
     >>> x = gnn.input("x")
@@ -44,6 +45,9 @@ def to_json(derivation: Derived) -> str:
         f'"gradients": {_dumps(_named(derivation.gradients))}',
         f'"steps": [\n  {steps}\n]' if derivation.steps else '"steps": []',
     ]
+    if tables:
+        listed = ",\n  ".join(_dumps(table) for table in tables)
+        rows.append(f'"tables": [\n  {listed}\n]')
     return "{\n" + ",\n".join(rows) + "\n}\n"
 
 

@@ -43,15 +43,15 @@ _SPACING = r"""\setlength{\abovedisplayskip}{4pt plus 2pt}
 """
 
 
-def to_latex_document(derivation: Derived, document: bool = False) -> str:
-    r"""The derivation in LaTeX: a fragment, or a whole `article`.
+def to_latex_document(derivation: Derived, document: bool = False, tables: str = "") -> str:
+    r"""The derivation in LaTeX, its tables at the end: a fragment, or a whole `article`.
 
     >>> import graphnn as gnn
     >>> x = gnn.input("x")
     >>> print(to_latex_document(gnn.derive(gnn.name("L", x**2), "x")).splitlines()[2])
     & L && = x^{2}
     """
-    body = "\n".join(_sections(derivation))
+    body = "\n".join([*_sections(derivation), *([tables] if tables else [])])
     if not document:
         return body
     return f"{_PREAMBLE}{_SPACING}{_heading(derivation)}\n{body}\\end{{document}}\n"

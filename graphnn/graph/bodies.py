@@ -21,8 +21,12 @@ def body_value(
     reads: Mapping[str, Values],
     positions: Mapping[str, Any],
     extents: Mapping[str, int],
+    precision: type[np.floating[Any]] = np.float64,
 ) -> Any:
-    """The value of a body, operation by operation: of its reads, and of axes by their positions."""
+    """The value of a body, operation by operation: of its reads, and of axes by their positions.
+
+    Floats are computed in `precision`.
+    """
 
     def visit(node: Expr, parts: list[Any]) -> Any:
         match node.head:
@@ -42,20 +46,23 @@ def body_value(
             case "^":
                 exponent = node.args[1]
                 if exponent.head == "num" and isinstance(exponent.args[0], int):
-                    return np.asarray(parts[0], dtype=np.float64) ** exponent.args[0]
-                return np.power(np.asarray(parts[0], dtype=np.float64), parts[1])
+                    return np.asarray(parts[0], dtype=precision) ** exponent.args[0]
+                return np.power(np.asarray(parts[0], dtype=precision), parts[1])
+            case "/":
+                above, below = (as_number(part, precision) for part in parts)
+                return np.divide(np.asarray(above, dtype=precision), below)
             case head if head in _OPERATORS:
-                return _OPERATORS[head](*(as_number(part) for part in parts))
+                return _OPERATORS[head](*(as_number(part, precision) for part in parts))
             case head if head in FUNCTIONS:
-                return function_value(head, *parts)
+                return function_value(head, *parts, precision=precision)
         raise GraphError(f"internal error: nothing evaluates {node.head!r}")
 
     return fold(body, visit)
 
 
-def as_number(x: Any) -> Any:
+def as_number(x: Any, precision: type[np.floating[Any]] = np.float64) -> Any:
     """Conditions count as 0 and 1."""
-    return np.asarray(x, dtype=np.float64) if np.asarray(x).dtype == np.bool_ else x
+    return np.asarray(x, dtype=precision) if np.asarray(x).dtype == np.bool_ else x
 
 
 def as_float(value: Any) -> float:
@@ -70,7 +77,6 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
     "+": np.add,
     "-": np.subtract,
     "*": np.multiply,
-    "/": lambda a, b: np.divide(np.asarray(a, dtype=np.float64), b),
     "neg": np.negative,
     "<": np.less,
     "<=": np.less_equal,
@@ -81,13 +87,15 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
 }
 
 
-def function_value(name: str, *arguments: Any) -> Any:
-    """An elementary function, in float64: what its row's NumPy column says.
+def function_value(
+    name: str, *arguments: Any, precision: type[np.floating[Any]] = np.float64
+) -> Any:
+    """An elementary function, in float64 or `precision`: what its row's NumPy column says.
 
     >>> float(function_value("abs", -2))
     2.0
     """
-    return _NUMPY[name](*(np.asarray(x, dtype=np.float64) for x in arguments))
+    return _NUMPY[name](*(np.asarray(x, dtype=precision) for x in arguments))
 
 
 _NUMPY: dict[str, Callable[..., Any]] = {

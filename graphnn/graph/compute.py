@@ -29,7 +29,7 @@ from graphnn.calculus.polynomial import (
 from graphnn.errors import GraphError, ShapeError
 from graphnn.expression.algebra import split_product
 from graphnn.graph.bodies import as_float, as_number, body_value
-from graphnn.graph.feeding import NUMPY_DTYPES
+from graphnn.graph.feeding import computed_in
 
 Values = npt.NDArray[Any]
 
@@ -55,9 +55,15 @@ class LabelError(GraphError):
 
 
 def compute(
-    formula: Formula, operands: Sequence[Values], sizes: Mapping[str, int], dtype: str
+    formula: Formula,
+    operands: Sequence[Values],
+    sizes: Mapping[str, int],
+    dtype: str,
+    precision: type[np.floating[Any]] = np.float64,
 ) -> Values:
     """One formula on arrays: gather the reads, compute the body, reduce onto the write.
+
+    Floats are computed in `precision`.
 
     Raises ShapeError for a maximum of nothing and for an index outside, LabelError for a label
     that is out of range.
@@ -70,16 +76,17 @@ def compute(
     if formula.is_plain and formula.reduce == "sum":
         product = _contraction(formula, operands, space)
         if product is not None:
-            return product.astype(NUMPY_DTYPES[dtype])
+            return product.astype(computed_in(dtype, precision))
     reads = {
         f"_{k}": space.read(operands[r.operand], r.index, operands, bool(formula.guards))
         for k, r in enumerate(formula.reads)
     }
-    value = np.asarray(body_value(formula.body, reads, space.positions, extents))
+    value = np.asarray(body_value(formula.body, reads, space.positions, extents, precision))
     domain = tuple(extents.values())
     value = np.broadcast_to(value, domain)
     inside = space.inside(formula)
-    return _reduce(formula, value, inside, shape, operands, space).astype(NUMPY_DTYPES[dtype])
+    made = _reduce(formula, value, inside, shape, operands, space)
+    return made.astype(computed_in(dtype, precision))
 
 
 class Domain:
@@ -202,7 +209,7 @@ def _reduce(
     )
     if formula.reduce in ("max", "argmax"):
         raise GraphError(f"{formula.name}: a maximum needs plain output indices")
-    result = np.zeros(shape)
+    result = np.zeros(shape, dtype=np.result_type(value, np.float32))
     if inside is not None:
         place, value = tuple(p[inside] for p in place), value[inside]
     if formula.reduce == "set":

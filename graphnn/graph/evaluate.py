@@ -19,7 +19,7 @@ from graphnn.calculus.polynomial import (
 from graphnn.errors import ValueMissing
 from graphnn.graph.bodies import as_float
 from graphnn.graph.compute import LabelError, compute
-from graphnn.graph.feeding import NUMPY_DTYPES, bind_sizes, leaf_array
+from graphnn.graph.feeding import NUMPY_DTYPES, bind_sizes, computed_in, leaf_array
 from graphnn.graph.node import Node, scalar_value, topological
 
 Values = npt.NDArray[Any]
@@ -30,12 +30,14 @@ def evaluate_nodes(
     values: Mapping[str, Any],
     keep: bool = False,
     rounded: bool = True,
+    precision: type[np.floating[Any]] = np.float64,
 ) -> dict[Node, Values]:
     """The values of the outputs (of every node with `keep`), given the leaves by name.
 
     Raises ValueMissing that names every leaf without a value, ShapeError where an array does not
     have the leaf's shape, DtypeError for complex numbers and strings. Without `rounded`, a float32
-    leaf keeps the digits it was given: derivations compute in float64 throughout.
+    leaf keeps the digits it was given: derivations compute in float64 throughout. `precision`
+    is another NumPy type to compute floats in, so that its overflow and its rounding can be seen.
     """
     order = topological(outputs)
     missing = [
@@ -51,9 +53,10 @@ def evaluate_nodes(
     with np.errstate(all="ignore"):
         for k, node in enumerate(order):
             if node.op in ("input", "parameter"):
-                found[node] = leaf_array(node, values[node.attribute("name")], rounded)
+                fed = leaf_array(node, values[node.attribute("name")], rounded)
+                found[node] = fed.astype(computed_in(node.dtype, precision))
             else:
-                found[node] = _compute(node, [found[o] for o in node.operands], sizes)
+                found[node] = _compute(node, [found[o] for o in node.operands], sizes, precision)
             if not keep:
                 for dead in waiting.get(k, ()):
                     del found[dead]
@@ -73,15 +76,19 @@ def _last_uses(order: Sequence[Node], outputs: Sequence[Node]) -> dict[int, list
     return result
 
 
-def _compute(node: Node, operands: list[Any], sizes: Mapping[str, int]) -> Any:
+def _compute(
+    node: Node, operands: list[Any], sizes: Mapping[str, int], precision: type[np.floating[Any]]
+) -> Any:
     if isinstance(node.op, Formula):
         try:
-            return compute(node.op, operands, sizes, node.dtype)
+            return compute(node.op, operands, sizes, node.dtype, precision)
         except LabelError as error:
             labels = node.operands[error.operand]
             if labels.op in ("input", "parameter"):
                 raise error.of(labels.attribute("name")) from None
             raise
+    if node.op == "constant":
+        return _constant(node).astype(computed_in(node.dtype, precision))
     return _STRUCTURES[node.op](node, operands, sizes)
 
 
@@ -94,7 +101,6 @@ def _constant(node: Node) -> Values:
 
 
 _STRUCTURES: dict[str, Callable[[Node, list[Any], Mapping[str, int]], Any]] = {
-    "constant": lambda node, _, __: _constant(node),
     "hold": lambda node, x, sizes: x[0],
     "reshape": lambda node, x, sizes: x[0].reshape([bind(s, sizes) for s in node.shape]),
     "concat": lambda node, x, _: np.concatenate(x, axis=node.attribute("axis")),

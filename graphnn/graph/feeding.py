@@ -16,12 +16,17 @@ from graphnn.calculus.polynomial import (
 )
 from graphnn.calculus.shapes import shape_text
 from graphnn.errors import DtypeError, ShapeError
-from graphnn.graph.node import Node
+from graphnn.graph.node import FLOATS, Node
 
 Values = npt.NDArray[Any]
 
 
 NUMPY_DTYPES = {"float32": np.float64, "float64": np.float64, "int64": np.int64, "bool": np.bool_}
+
+
+def computed_in(dtype: str, precision: type[np.floating[Any]]) -> Any:
+    """The NumPy type in which values of a dtype are computed: floats in `precision`."""
+    return precision if dtype in FLOATS else NUMPY_DTYPES[dtype]
 
 
 def bind_sizes(order: Sequence[Node], values: Mapping[str, Any]) -> dict[str, int]:
