@@ -9,6 +9,7 @@
 
 from typing import TYPE_CHECKING
 
+from graphnn.answers import Checked, check
 from graphnn.derivation.derive import derive
 from graphnn.derivation.result import Derivation
 from graphnn.errors import DtypeError, GraphError, Remark, ShapeError, TextError, ValueMissing
@@ -104,6 +105,7 @@ _ELSEWHERE = {
 }
 
 __all__ = [
+    "Checked",
     "Derivation",
     "DtypeError",
     "Graph",
@@ -123,6 +125,7 @@ __all__ = [
     "binary_cross_entropy_with_logits",
     "broadcast_to",
     "ceil",
+    "check",
     "clip",
     "concat",
     "constant",

@@ -1,4 +1,4 @@
-"""From words to a command: exit code 0, or 2 for what cannot be read or computed.
+"""From words to a command: exit code 0, 1 for a wrong answer, 2 for what cannot be read or computed.
 
 An error is one line on stderr (`--debug` shows the traceback).
 """
@@ -18,6 +18,7 @@ import typer
 
 import graphnn as gnn
 from graphnn.cli.arguments import say
+from graphnn.cli.check import check
 from graphnn.cli.compile import compile
 from graphnn.cli.derive import derive
 from graphnn.cli.draw import draw
@@ -31,11 +32,12 @@ graphnn: write a network as text; its derivation, picture and NumPy code follow 
   graphnn derive "z = w*x + b; a = sigmoid(z); L = (y - a)^2/2" x=2 y=1 w=0.5 b=0 --wrt w
   graphnn draw "L = (y - sigmoid(w*x + b))^2/2" x=2 y=1 w=0.5 b=0 -o graph.svg
 
-Commands: derive, draw, compile, tour; graphnn COMMAND --help says more.
+Commands: derive, check, draw, compile, tour; graphnn COMMAND --help says more.
 """
 
 COMMANDS: dict[str, Callable[..., object]] = {
     "derive": derive,
+    "check": check,
     "draw": draw,
     "compile": compile,
     "tour": tour,

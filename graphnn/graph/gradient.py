@@ -74,7 +74,7 @@ def differentiate(output: Node, wrt: Sequence[Node], cotangent: Node | None = No
         if node not in on_path or node not in arriving:
             continue
         upstream = cotangents[node] = accumulate(arriving.pop(node))
-        for place, operand, rule, result in _sent_back(node, upstream, on_path):
+        for place, operand, rule, result in sent_back(node, upstream, on_path):
             contributions.append(Contribution(node, place, operand, rule, upstream, result))
             arriving.setdefault(operand, []).append(result)
     gradients = {node: cotangents[node] if node in cotangents else zeros(node) for node in wrt}
@@ -121,7 +121,7 @@ def accumulate(parts: Sequence[Node]) -> Node:
     return formula_node(sum_of(len(parts), axes), parts, parts[0].dtype)
 
 
-def _sent_back(
+def sent_back(
     node: Node, upstream: Node, on_path: set[Node]
 ) -> Iterable[tuple[int, Node, Rule | None, Node]]:
     """Every (position, operand, rule, cotangent) that a node sends back to what it reads."""

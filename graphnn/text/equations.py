@@ -40,7 +40,7 @@ def read_equation(
         for name, shape in names.items()
     }
     found: list[Expr] = []
-    for start, side in _sides(text):
+    for start, side in sides(text):
         tree, places = parse_placed(side, text, start)
         uses = scan([tree], ranks)
         known = frozenset({*uses.indices, *indices})
@@ -53,9 +53,13 @@ def read_equation(
     return tuple(found)
 
 
-def _sides(text: str) -> list[tuple[int, str]]:
-    """The texts between equality signs that stand outside brackets, and where each starts."""
-    sides: list[tuple[int, str]] = []
+def sides(text: str) -> list[tuple[int, str]]:
+    """The texts between equality signs that stand outside brackets, and where each starts.
+
+    >>> sides("a = b[i=2] = c")
+    [(0, 'a '), (3, ' b[i=2] '), (12, ' c')]
+    """
+    found: list[tuple[int, str]] = []
     level, start = 0, 0
     for place, letter in enumerate(text):
         level += (letter in "([{") - (letter in ")]}")
@@ -65,7 +69,7 @@ def _sides(text: str) -> list[tuple[int, str]]:
         )
         if is_sign and level == 0:
             end = place - 1 if text[place - 1 : place] == ":" else place
-            sides.append((start, text[start:end]))
+            found.append((start, text[start:end]))
             start = place + 1
-    sides.append((start, text[start:]))
-    return sides
+    found.append((start, text[start:]))
+    return found

@@ -1,0 +1,385 @@
+"""The likely slip behind a wrong answer, found by trying the slips: the one that gives the answer.
+
+Each row of `TRIALS` is one kind of slip. A trial changes the right derivative, the backward pass
+or the answer itself in one place and compares at every point; what agrees everywhere is named, the
+most likely first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from graphnn.answers.backward import Backward
+from graphnn.answers.building import Built, described, retyped
+from graphnn.answers.case import Array, Case
+from graphnn.answers.judging import number_factor, same
+from graphnn.answers.reading import Derivative
+from graphnn.answers.terms import signed_terms
+from graphnn.answers.typed_text import typed_text
+from graphnn.answers.verdict import Slip
+from graphnn.errors import GraphError
+from graphnn.expression.names import show
+from graphnn.expression.numerals import numeral
+from graphnn.expression.tree import Expr, apply, postorder, substitute
+from graphnn.graph.node import FLOATS
+
+MAX_NAMES = 24
+MAX_REPAIRS = 24
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A wrong answer: its numbers and the right ones; `found` and `built` None if it does not fit."""
+
+    case: Case
+    wanted: list[Array]
+    found: list[Array] | None
+    built: Built | None
+
+
+def likely_slips(wrong: Wrong) -> tuple[Slip, ...]:
+    """Every slip that gives exactly this answer, the most likely first, one of each kind."""
+    kinds: dict[str, Slip] = {}
+    for trial in TRIALS:
+        for slip in trial(wrong):
+            kinds.setdefault(slip.kind, slip)
+    return tuple(kinds.values())
+
+
+def sign(wrong: Wrong) -> Iterator[Slip]:
+    """The answer is the negative of the derivative."""
+    if wrong.found is not None and same(wrong.found, [-w for w in wrong.wanted]):
+        yield Slip("sign", "the sign is the other one")
+
+
+def constant(wrong: Wrong) -> Iterator[Slip]:
+    """The answer is off by a number: 1/N of a mean, or a 2 or ½."""
+    if wrong.found is None:
+        return
+    factors = number_factor(wrong.found, wrong.wanted)
+    if factors is None:
+        return
+    known = [(k, f) for k, f in enumerate(factors) if np.isfinite(f)]
+    for name, sizes in _sizes(wrong).items():
+        ups = all(abs(f - sizes[k]) <= 1e-7 * sizes[k] for k, f in known)
+        downs = all(abs(f * sizes[k] - 1) <= 1e-7 for k, f in known)
+        if (ups or downs) and all(sizes[k] > 1 for k, _ in known):
+            what = f"1/N is missing: N = {name}" if ups else f"1/N is too much: N = {name}"
+            yield Slip("mean", f"{what}, off by the factor {numeral(known[0][1])}")
+            break
+    first = known[0][1]
+    alike = all(abs(f - first) <= 1e-7 * max(abs(first), 1e-300) for _, f in known)
+    if alike and abs(first) > 1e-12 and abs(first - 1) > 1e-9 and abs(first + 1) > 1e-9:
+        yield Slip("factor", f"off by the constant factor {_short(first)}")
+
+
+def _sizes(wrong: Wrong) -> dict[str, list[int]]:
+    """Sizes that a mean divides by, at every point, by what they are; none without a mean."""
+    about = wrong.case.about
+    averaged = [
+        operand
+        for statement in about.network.statements
+        for node in statement.inner
+        if node.kind in ("mean", "divide", "multiply", "sum")
+        for operand in node.operands
+        if operand.shape and len(node.shape) < len(operand.shape)
+    ]
+    averaged += [n for n in about.leaves.values() if n.shape] if not averaged else []
+    found: dict[str, list[int]] = {}
+    for node in dict.fromkeys(averaged):
+        shapes = [value.shape for value in wrong.case.numbers(node)]
+        shown = show(about.names.get(node, "")) or "the array averaged"
+        found.setdefault(f"{shapes[0]} elements".replace("(", "").replace(",)", ""), [])
+        found.popitem()
+        found[f"{int(np.prod(shapes[0]))}, the elements of {shown}"] = [
+            int(np.prod(shape)) for shape in shapes
+        ]
+        for axis in range(len(node.shape)):
+            if len(node.shape) > 1:
+                label = f"{shapes[0][axis]}, the size of axis {axis} of {shown}"
+                found[label] = [shape[axis] for shape in shapes]
+    return found
+
+
+def _short(factor: float) -> str:
+    for below in range(1, 13):
+        above = factor * below
+        if abs(above - round(above)) < 1e-7 * max(1.0, abs(above)):
+            whole = numeral(round(above))
+            return whole if below == 1 else f"{whole}/{below}"
+    return numeral(factor)
+
+
+def transpose(wrong: Wrong) -> Iterator[Slip]:
+    """A ᵀ too many or too few: of the whole answer, or of one factor of it."""
+    found = wrong.found
+    if found and found[0].ndim == 2 and same([f.T for f in found], wrong.wanted):
+        yield Slip("transpose", "it is the transpose of the derivative")
+        return
+    body = wrong.case.side.line.body
+    factors = [
+        part for node in postorder(body) if node.head in ("juxt", "@", "·") for part in node.args
+    ]
+    for part in list(dict.fromkeys(factors))[:MAX_REPAIRS]:
+        turned = part.args[0] if part.head == "T" else apply("T", part)
+        if _repaired(wrong, substitute(body, {part: turned})):
+            what = "is too much" if part.head == "T" else "is missing"
+            better, worse = typed_text(turned), typed_text(part)
+            yield Slip("transpose", f"ᵀ {what}: {better} belongs where {worse} stands")
+            return
+    for node in postorder(body):
+        if node.head in ("juxt", "@", "·") and len(node.args) == 2:
+            left, right = node.args
+            for tree in (
+                apply(node.head, right, left),
+                apply(node.head, _turned(left), _turned(right)),
+                apply(node.head, _turned(right), _turned(left)),
+                apply(node.head, _turned(right), left),
+                apply(node.head, right, _turned(left)),
+            ):
+                if _repaired(wrong, substitute(body, {node: tree})):
+                    better, worse = typed_text(tree), typed_text(node)
+                    yield Slip("transpose", f"transposed: {better} belongs where {worse} stands")
+                    return
+
+
+def _turned(part: Expr) -> Expr:
+    return part.args[0] if part.head == "T" else apply("T", part)
+
+
+def _repaired(wrong: Wrong, tree: Expr) -> bool:
+    """Whether the answer with another typed tree would be right."""
+    case = wrong.case
+    try:
+        made = case.build(retyped(case.side, tree))
+        return same(case.numbers(made.node), wrong.wanted)
+    except GraphError:
+        return False
+
+
+def batch(wrong: Wrong) -> Iterator[Slip]:
+    """A sum is missing: an index that is not summed, or an axis too many."""
+    if wrong.built is not None and wrong.built.unsummed and wrong.found is not None:
+        names = described(wrong.built.unsummed)
+        if same(wrong.found, wrong.wanted):
+            yield Slip("batch", f"the sum over {names} is missing: Σ_{names}")
+        return
+    if wrong.found is None or wrong.found[0].ndim <= wrong.wanted[0].ndim:
+        return
+    rank = wrong.found[0].ndim
+    for count in range(1, rank + 1):
+        for axes in combinations(range(rank), count):
+            for kept in (False, True):
+                summed = [f.sum(axis=axes, keepdims=kept) for f in wrong.found]
+                if same(summed, wrong.wanted):
+                    where = " and ".join(map(str, axes))
+                    yield Slip("batch", f"the sum over axis {where} is missing")
+                    return
+
+
+def variable(wrong: Wrong) -> Iterator[Slip]:
+    """The answer is the derivative by another value, or of another one."""
+    case, about = wrong.case, wrong.case.about
+    if wrong.found is None:
+        return
+    target = case.target
+    names = [n for n, node in about.nodes.items() if node.dtype in FLOATS][:MAX_NAMES]
+    others = [Derivative(target.above, name, target.index) for name in names]
+    others += [Derivative(name, target.below, target.index) for name in names]
+    for other in others:
+        if other.name == target.name:
+            continue
+        try:
+            slope = about.slope(other, case.feeds[0])
+            first = case.chosen(about.value(slope, case.feeds[0]))
+            if not same(wrong.found[:1], [first]):
+                continue
+            rest = [case.chosen(about.value(slope, feed)) for feed in case.feeds]
+        except (GraphError, ValueError):
+            continue
+        if same(wrong.found, rest) and any(np.any(r) for r in rest):
+            shown = f"∂{show(other.above)}/∂{show(other.below)}"
+            yield Slip("variable", f"this is {shown}", (other.above, other.below))
+            return
+
+
+def backward(wrong: Wrong) -> Iterator[Slip]:
+    """One mistake in the backward pass: a derivative left out, a branch, a path."""
+    case = wrong.case
+    if wrong.found is None or case.slope.kind == "table":
+        return
+    found = wrong.found
+    walk = Backward(case.about, case.target.above, case.target.below, case.slope.seed)
+    seen: set[str] = set()
+
+    def gives(node: object, arrays: Callable[[Sequence[Array]], Sequence[Array]]) -> bool:
+        if node is None:
+            return same(found, list(arrays([np.zeros_like(w) for w in wrong.wanted])))
+        try:
+            first = case.gradients(node, case.feeds[:1])  # type: ignore[arg-type]
+            if not same(found[:1], list(arrays(first))) and np.any(found[0]):
+                return False
+            return same(found, list(arrays(case.gradients(node))))  # type: ignore[arg-type]
+        except (GraphError, ValueError):
+            return False
+
+    for mistake in walk.mistakes():
+        if mistake.kind not in seen and gives(mistake.node, lambda made: made):
+            seen.add(mistake.kind)
+            yield Slip(mistake.kind, mistake.message, mistake.about)
+    paths = walk.paths()
+    if len(paths) < 2:
+        return
+    for path in paths:
+        whole = walk.along(path)
+        if whole is None:
+            continue
+        through = " ← ".join(
+            [show(case.about.names[walk.top]), *(show(case.about.names[read]) for _, read in path)]
+        )
+        contribution = case.gradients(whole)
+        wanted = wrong.wanted
+        if same(found, [w - c for w, c in zip(wanted, contribution, strict=True)]):
+            yield Slip("path", f"the path {through} is missing", tuple(through.split(" ← ")))
+        if same(found, contribution) and any(np.any(c) for c in contribution):
+            yield Slip("path", f"only the path {through} is there; the others are missing")
+        if same(found, [w - 2 * c for w, c in zip(wanted, contribution, strict=True)]):
+            yield Slip("sign", f"the sign of the path {through} is the other one")
+        for number, (statement, read) in enumerate(path):
+            less = walk.along(path, number)
+            if less is None or less.shape != whole.shape:
+                continue
+            changed = case.gradients(less)
+            rest = [w - c + d for w, c, d in zip(wanted, contribution, changed, strict=True)]
+            if same(found, rest):
+                above, below = show(statement.name), show(case.about.names[read])
+                yield Slip(
+                    "inner",
+                    f"the inner derivative ∂{above}/∂{below} is missing on the path {through}",
+                    (statement.name, case.about.names[read]),
+                )
+
+
+def term(wrong: Wrong) -> Iterator[Slip]:
+    """One term of the answer has the other sign, or is off by a number."""
+    if wrong.found is None or wrong.built is None or wrong.built.unsummed:
+        return
+    parts = signed_terms(wrong.case.side.line.body)
+    if len(parts) < 2 or len(parts) > 8:
+        return
+    arrays = []
+    for _, part in parts:
+        try:
+            arrays.append(_value(wrong, part))
+        except GraphError:
+            return
+    columns = [np.concatenate([a.ravel() for a in array]) for array in arrays]
+    right = np.concatenate([w.ravel() for w in wrong.wanted])
+    if any(len(c) != len(right) or not np.all(np.isfinite(c)) for c in columns):
+        return
+    signs = [s for s, _ in parts]
+    for k, column in enumerate(columns):
+        rest = sum(s * c for j, (s, c) in enumerate(zip(signs, columns, strict=True)) if j != k)
+        left = right - rest
+        length = float(column @ column)
+        if not length:
+            continue
+        factor = float(column @ left) / length
+        if np.max(np.abs(left - factor * column)) > 1e-9 * np.max(np.abs(right), initial=1e-12):
+            continue
+        shown = typed_text(parts[k][1])
+        if abs(factor + signs[k]) < 1e-7:
+            yield Slip("sign", f"the sign of the term {shown} is the other one")
+        elif abs(factor) < 1e-9:
+            yield Slip("term", f"the term {shown} does not belong there")
+        elif abs(factor - signs[k]) > 1e-7:
+            yield Slip(
+                "factor", f"the term {shown} is off by the factor {_short(signs[k] / factor)}"
+            )
+
+
+def inner_sign(wrong: Wrong) -> Iterator[Slip]:
+    """A + inside the answer that should be a −, or the other way round."""
+    if wrong.built is None or wrong.built.unsummed:
+        return
+    body = wrong.case.side.line.body
+    signs = [n for n in postorder(body) if n.head in ("+", "-", "neg")]
+    for node in signs[:MAX_REPAIRS]:
+        if node.head == "neg":
+            changes = [node.args[0]]
+        else:
+            left, right = node.args
+            other = apply("-" if node.head == "+" else "+", left, right)
+            changes = [other, apply(node.head, apply("neg", left), right)]
+        for change in changes:
+            if _repaired(wrong, substitute(body, {node: change})):
+                yield Slip("sign", f"a sign inside is the other one: {typed_text(node)}")
+                return
+
+
+def _value(wrong: Wrong, tree: Expr) -> list[Array]:
+    made = wrong.case.build(retyped(wrong.case.side, tree))
+    return wrong.case.numbers(made.node)
+
+
+def factor(wrong: Wrong) -> Iterator[Slip]:
+    """A factor is missing or is too much: a value of the network, or a local derivative."""
+    if wrong.found is None or wrong.found[0].shape != wrong.wanted[0].shape:
+        return
+    case, about = wrong.case, wrong.case.about
+    shape = wrong.wanted[0].shape
+    for name, node in list(about.nodes.items())[:MAX_NAMES]:
+        if node.dtype not in FLOATS or (node.shape and len(node.shape) != len(shape)):
+            continue
+        arrays = case.numbers(node)
+        if any(a.shape not in ((), w.shape) for a, w in zip(arrays, wrong.wanted, strict=True)):
+            continue
+        pairs = list(zip(wrong.found, wrong.wanted, arrays, strict=True))
+        if same([f * a for f, _, a in pairs], wrong.wanted):
+            yield Slip("factor", f"the factor {show(name)} is missing", (name,))
+            return
+        if same(wrong.found, [w * a for _, w, a in pairs]):
+            yield Slip("factor", f"the factor {show(name)} is too much", (name,))
+            return
+        if same([f * a * a for f, _, a in pairs], wrong.wanted):
+            yield Slip("factor", f"the factor {show(name)} divides instead of multiplying", (name,))
+            return
+
+
+def inverted(wrong: Wrong) -> Iterator[Slip]:
+    """A local derivative twice: the factor of one link of the chain is there once too often."""
+    case, about = wrong.case, wrong.case.about
+    if wrong.found is None or wrong.wanted[0].shape:
+        return
+    for statement in about.network.statements[:MAX_NAMES]:
+        for name in statement.reads:
+            if about.nodes[name].dtype not in FLOATS or about.nodes[name].shape:
+                continue
+            link = Derivative(statement.name, name)
+            slope = about.slope(link, case.feeds[0])
+            arrays = [about.value(slope, feed) for feed in case.feeds]
+            if any(a.shape for a in arrays):
+                continue
+            if same(wrong.found, [w * a for w, a in zip(wrong.wanted, arrays, strict=True)]):
+                shown = f"∂{show(statement.name)}/∂{show(name)}"
+                yield Slip("factor", f"the factor {shown} is there once too often", (name,))
+                return
+
+
+TRIALS: tuple[Callable[[Wrong], Iterator[Slip]], ...] = (
+    sign,
+    constant,
+    batch,
+    transpose,
+    backward,
+    variable,
+    term,
+    inner_sign,
+    factor,
+    inverted,
+)
+"""One row for each kind of slip, the most likely first."""
