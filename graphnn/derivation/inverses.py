@@ -33,6 +33,8 @@ def solve(form: IndexForm, name: str, index: Sequence[Expr]) -> Expr | None:
         ):
             continue
         at = e.args[1:] if e.head == "[]" else ()
+        if not _everywhere(at, index):
+            return None
         onto = {part: mine for part, mine in zip(at, index, strict=True) if part.head == "sym"}
         rest = [f for f in side if f is not e]
         if side is product.factors:
@@ -46,6 +48,13 @@ def solve(form: IndexForm, name: str, index: Sequence[Expr]) -> Expr | None:
             return None
         return substitute(solved, onto)
     return _solve_fraction(form, name, index)
+
+
+def _everywhere(at: Sequence[Expr], index: Sequence[Expr]) -> bool:
+    """Whether a read passes over all elements: not y[0], the diagonal y[i,i], or y[2·i]."""
+    symbols = [part for part in at if part.head == "sym"]
+    fixed = all(part is mine for part, mine in zip(at, index, strict=True) if part.head != "sym")
+    return fixed and len(set(symbols)) == len(symbols)
 
 
 def _solve_fraction(form: IndexForm, name: str, index: Sequence[Expr]) -> Expr | None:

@@ -14,6 +14,7 @@ from typing import Any
 from graphnn.errors import GraphError
 from graphnn.expression.algebra import add, divide, join_product, multiply, power
 from graphnn.expression.functions import FUNCTIONS
+from graphnn.expression.roots import with_roots, without_roots
 from graphnn.expression.tree import COMPARISONS, Expr, apply, children, fold, num, sym, symbols
 
 MANY = 10**6
@@ -222,7 +223,8 @@ def simplified(e: Expr) -> Expr:
     +(y, *(a, c))
     """
     named, back = _opaque(e)
-    return rename(_cancelled(named), back)
+    plain, radicands = without_roots(named)
+    return rename(with_roots(_cancelled(plain), radicands), back)
 
 
 _VIEWED = frozenset({"+", "-", "*", "·", "⊙", "/", "^", "neg", "where", "and"}) | COMPARISONS

@@ -363,3 +363,32 @@ def test_a_fraction_is_solved_where_that_holds_everywhere(tree, solved):
     for u in (Fraction(1, 3), Fraction(-7, 5), Fraction(40)):
         a = value(form.tree, {"u": u})
         assert value(found, {"a": a}) == u == value(written_, {"a": a})
+
+
+def test_a_root_of_a_sum_keeps_its_numbers():
+    """sympy writes sqrt(s + 1/1000) as sqrt(10)·sqrt(1 + 1000·s)/100."""
+    shown = gnn.derive(
+        gnn.parse(
+            "s = mean(u^2); y = u/sqrt(s + 0.001); E = sum(w*y)", {"u": (3,), "w": (3,)}
+        ).loss,
+        ["u"],
+        {"u": [1, 2, -3], "w": [1, 0, 2]},
+    ).text()
+    assert "(s + 0.001)^1.5" in shown
+    assert "1000·s" not in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shape"),
+    [
+        ("y = softmax(v); E = y[0]", (3,)),
+        ("y = layer_norm(v); E = y[0]", (3,)),
+        ("y[i] = v[i]*3; E = y[1]*y[2]", (3,)),
+        ("c[i] = v[i,i]*2; E = sum(c*c)", (2, 2)),
+        ("y = v[1:]*2; E = sum(y^3)", (4,)),
+    ],
+)
+def test_a_value_read_at_some_places_is_not_solved_for(text, shape):
+    """E = y[0] says nothing of y[1]: a derivation checks itself and would fail."""
+    at = {"v": np.random.default_rng(3).normal(size=shape)}
+    assert "∂E/∂v" in gnn.derive(gnn.parse(text, {"v": shape}).loss, ["v"], at).text()
