@@ -29,6 +29,7 @@ from graphnn.derivation.local import (
 )
 from graphnn.derivation.local_lines import is_named, local_lines
 from graphnn.derivation.matrix import matrix_form
+from graphnn.derivation.observations import adds_to_zero, full_convolution
 from graphnn.derivation.paths import no_path
 from graphnn.derivation.rule_names import margin, used_twice
 from graphnn.derivation.simplify import normalise, terms_size
@@ -90,8 +91,13 @@ def delta_steps(ctx: Context, index: bool = False, locals_: bool = True) -> list
             arriving.setdefault(operand, []).append((statement, local(ctx, statement, operand)))
     if not locals_:
         return steps
-    slopes = local_lines(ctx, section)
+    slopes = local_lines(ctx, section, index)
     steps = [*_place_steps(ctx, section), *slopes, *steps, *_reuse(ctx, steps, section)]
+    steps += [
+        replace(step, section=section)
+        for name in ctx.wrt
+        for step in full_convolution(ctx, name, cotangents.get(name, ()))
+    ]
     why = [] if index else why_the_transpose(ctx, cotangents)
     return [*steps, *why]
 
@@ -299,6 +305,9 @@ def _cotangent_steps(
             sides = more
         elif missing := assumable(whole[0], ctx):
             rule = "; ".join(r for r in (rule, missing) if r)
+    forms = [final] if whole is None else [final, whole[0]]
+    if zero_sum := next((t for f in forms if (t := adds_to_zero(ctx, f, free, result))), ""):
+        sides[-1] = replace(sides[-1], rule="; ".join(r for r in (sides[-1].rule, zero_sum) if r))
     define = name not in ctx.wrt or len(_uses(ctx, name)) > 1
     called = None
     if define and name in ctx.forms:

@@ -164,7 +164,7 @@ def _forward(ctx: Context, index: bool) -> list[Step]:
         lhs: Expr = sym(s.name) if not s.index else apply("[]", sym(s.name), *s.index)
         written = s.written
         form = ctx.forms[s.name]
-        if index and form is not None and s.index is None and num(0) not in form.index:
+        if index and form is not None and s.index is None:
             lhs, written = ctx.letters([element(s.name, form.index), opened(ctx, form.tree)])
         result = None if ctx.values is None else ctx.values[s.name]
         shape = ctx.net.nodes[s.name].shape

@@ -25,6 +25,7 @@ from graphnn.expression.tree import symbols
 ROOM = 45.0
 """How much fits on a line of the document, in em."""
 RULE_ROOM = 13.0
+WIDE_LEFT = 24.0
 GAP = 1.0
 _RELATIONS = {"=": "=", "≈": r"\approx", ":=": r"\mathrel{\mathop:}="}
 
@@ -195,11 +196,17 @@ def _row(step: Step, digits: int) -> _Row:
         own = 1.15 * prose_width(side.text) if side.expr is None else width(side.expr, digits)
         sides.append(_Cell(_side(side, digits) + tail.latex, own + tail.width + 1.4, lead))
     rules = [side.rule for side in step.sides] or [""]
+    own_sides = list(sides)
+    if left.width > WIDE_LEFT and sides:
+        # a left side that is half a line stands on a line of its own
+        sides.insert(0, left)
+        rules.insert(0, "")
+        left = _Cell("", 0.0)
     # what a definition stands for comes first; the rule is how that is computed
-    at = 1 if step.define and len(rules) > 1 else 0
+    at = 1 if (step.define or sides[:1] != own_sides[:1]) and len(rules) > 1 else 0
     rules[at] = "; ".join(dict.fromkeys(r for r in (rules[at], step.rule) if r))
     total = left.width + sum(cell.width + GAP for cell in sides)
-    wide = step.stacked or total > ROOM
+    wide = step.stacked or total > ROOM or (step.lhs is not None and not left.width)
     valued = bool(step.sides) and step.sides[-1].kind == "value"
     return _Row(left, tuple(sides), tuple(rules), wide, step.label, valued)
 

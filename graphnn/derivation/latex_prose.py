@@ -30,6 +30,7 @@ _PIECE = re.compile(
     r"|(?P<delta>δ_(?:\{(?P<pair>[^{}]*)\}|(?P<letters>[a-z]{2})))"
     r"|−(?P<number>\d+(?:\.\d+)?)"
     r"|(?P<mantissa>\d+(?:\.\d+)?)e(?P<exponent>−?\d+)"
+    r"|(?P<genitive>'s\b)"
     rf"|(?P<element>{PATTERN})\[(?P<index>[^\[\]]*)\]"
     rf"|(?P<name>{PATTERN})"
     rf"|(?P<power>[{''.join(_SMALL)}]+)"
@@ -59,8 +60,11 @@ def _piece(match: re.Match[str], text: str, names: Collection[str]) -> str:
     if match["mantissa"]:
         exponent = match["exponent"].replace("−", "-")
         return rf"${match['mantissa']} \times 10^{{{exponent}}}$"
+    if match["genitive"]:
+        return "'s"
     if match["element"]:
-        return f"${latex(canonical(match['element']))}_{{{_index(match['index'])}}}$"
+        called, index = latex(canonical(match["element"])), _index(match["index"])
+        return f"${called}[{index}]$" if "_" in called else f"${called}_{{{index}}}$"
     if match["name"]:
         return _word(match["name"], text[match.end() :], names)
     if match["power"]:

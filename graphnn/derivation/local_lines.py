@@ -19,12 +19,15 @@ from graphnn.derivation.steps import Side, Step
 from graphnn.derivation.terms import Term, Terms
 from graphnn.derivation.written import terms_tree
 from graphnn.expression.algebra import ONE, ZERO
-from graphnn.expression.tree import Expr, num, sym
+from graphnn.expression.tree import Expr, num, substitute, sym
 from graphnn.graph.statements import Statement
 
 
-def local_lines(ctx: Context, section: str) -> list[Step]:
-    """∂c/∂v of the statements that are not linear, element by element or in index form."""
+def local_lines(ctx: Context, section: str, index: bool = False) -> list[Step]:
+    """∂c/∂v of the statements that are not linear, element by element or in index form.
+
+    With `index`, what is element by element is in index notation too: ∂h[i]/∂z[i].
+    """
     steps = []
     for statement in reversed(ctx.path_statements):
         form = ctx.forms[statement.name]
@@ -41,13 +44,24 @@ def local_lines(ctx: Context, section: str) -> list[Step]:
                 result = ctx.number(elementwise)
                 sides = ctx.sides(elementwise, result)
                 rule = f"{margin(form.tree, element(name, own))}, element by element"
-                result = ctx.number(elementwise)
+                if index:
+                    pair = partial(element(statement.name, own), element(name, own))
+                    diagonal = opened(ctx, terms_tree(_diagonal(found, own, free)))
+                    lhs, shown = ctx.letters(
+                        [pair, substitute(diagonal, dict(zip(free, own, strict=True)))]
+                    )
+                    sides = (Side(shown), *([] if result is None else [ctx.result(result)]))
             elif not own and matrix_form(found, free) is not None and len(free) <= 2:
                 whole = matrix_form(found, free) or ZERO
                 lhs = partial(sym(statement.name), sym(name))
                 result = ctx.number(whole)
                 sides = ctx.sides(whole, result)
                 rule = margin(form.tree, element(name, free))
+                if index:
+                    lhs, shown = ctx.letters(
+                        [partial(sym(statement.name), element(name, free)), body]
+                    )
+                    sides = (Side(shown), *([] if result is None else [ctx.result(result)]))
             else:
                 pair = partial(element(statement.name, own), element(name, free))
                 lhs, shown = ctx.letters([pair, body])

@@ -7,14 +7,16 @@ two gradients are computed and compared.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from graphnn.derivation.steps import Step
+from graphnn.derivation.steps import Side, Step
 from graphnn.errors import GraphError
+from graphnn.expression.algebra import add, terms
 from graphnn.expression.names import show
+from graphnn.expression.tree import Expr, apply, fold, num
 from graphnn.graph.evaluate import evaluate_nodes
 from graphnn.graph.graph import Graph, grad
 from graphnn.graph.handle import Handle
@@ -25,10 +27,40 @@ ALREADY_STABLE = frozenset({"sigmoid", "softmax"})
 """Rules that only give a named op its own finite form: nothing that a reader wrote changes."""
 
 
+_CALLED = {
+    "log_logistic": "log_sigmoid",
+    "logistic": "sigmoid",
+    "hyperbolic_tangent": "tanh",
+}
+
+
+def _logsumexp(x: Expr, axis: list[Expr]) -> Expr:
+    largest = apply("max", x, *axis)
+    total = apply("sum", apply("exp", apply("-", x, largest)), *axis)
+    return apply("+", largest, apply("log", total))
+
+
+def _variance(x: Expr, axis: list[Expr]) -> Expr:
+    away = apply("-", x, apply("mean", x, *axis))
+    return apply("mean", apply("^", away, num(2)), *axis)
+
+
+def _xlog1py(x: Expr, y: list[Expr]) -> Expr:
+    whole = apply("*", x, apply("log1p", *y))
+    return apply("where", apply("==", x, num(0)), num(0), whole)
+
+
+_WRITTEN: dict[str, Callable[[Expr, list[Expr]], Expr]] = {
+    "logsumexp": _logsumexp,
+    "variance": _variance,
+    "xlog1py": _xlog1py,
+}
+
+
 def stable_step(
     loss: Handle, wrt: Sequence[Handle], values: Mapping[str, Any] | None
 ) -> list[Step]:
-    """A remark for each thing that compiling rewrites; nothing where it rewrites nothing.
+    """An equality for each thing that compiling rewrites; nothing where it rewrites nothing.
 
     `wrt` are the leaves whose gradients are compared, at `values` or, without them, at fixed
     points. Raises GraphError where the gradients differ: no derivation is shown beside code that
@@ -38,7 +70,17 @@ def stable_step(
     rewrites = [r for r in applied(graph) if r.name not in ALREADY_STABLE]
     if not rewrites:
         return []
-    lines = [f"{r.before} as {r.after}" for r in rewrites]
+    section = (
+        "What the program computes instead (right), to stay finite where these formulas overflow"
+    )
+    pairs = dict.fromkeys(
+        (*_apart(as_written(r.before), as_written(r.after)), r.name) for r in rewrites
+    )
+    steps = [
+        Step("remark", "", before, (Side(after),), name, section=section)
+        for before, after, name in pairs
+        if before is not after
+    ]
     gap = _gap(loss, wrt, values)
     if gap is not None:
         if gap > AGREE:
@@ -46,9 +88,43 @@ def stable_step(
                 f"internal error: the stabilised gradients differ by {gap:.1e} (relative)"
             )
         names = ", ".join(show(h.name or "") for h in wrt)
-        lines.append(f"Its gradients by {names} agree with these (checked).")
-    section = "What the program computes, to stay finite where these formulas overflow"
-    return [Step("remark", "", None, (), text, section=section) for text in dict.fromkeys(lines)]
+        said = f"Its gradients by {names} agree with these (checked)."
+        steps.append(Step("remark", "", None, (), said, section=section))
+    return steps
+
+
+def as_written(e: Expr) -> Expr:
+    """The expression with every stable function as a user would write what it computes.
+
+    >>> from graphnn.expression.tree import sym
+    >>> print(as_written(apply("variance", sym("x"))))
+    mean((x − mean(x))²)
+    """
+
+    def visit(node: Expr, parts: list[Expr]) -> Expr:
+        if not parts:
+            return node
+        if node.head in _WRITTEN:
+            x, *axis = parts
+            return _WRITTEN[node.head](x, axis)
+        if node.head == "!=" and parts[1] is num(0) and parts[0].head == "where":
+            condition: Expr
+            condition, *cases = parts[0].args
+            if cases == [num(1), num(0)]:
+                return condition
+        return apply(_CALLED.get(node.head, node.head), *parts)
+
+    return fold(e, visit)
+
+
+def _apart(before: Expr, after: Expr) -> tuple[Expr, Expr]:
+    """Two sums without the terms that they share."""
+    ours, theirs = terms(before), terms(after)
+    for term in list(ours):
+        if term in theirs:
+            ours.remove(term)
+            theirs.remove(term)
+    return add(*ours), add(*theirs)
 
 
 def _gap(loss: Handle, wrt: Sequence[Handle], values: Mapping[str, Any] | None) -> float | None:

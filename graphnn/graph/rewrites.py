@@ -39,6 +39,7 @@ class Shown:
     """Expressions for nodes: a name, or what the node computes from named ones."""
 
     names: dict[Node, str]
+    products: dict[Expr, str] = field(default_factory=dict)
     letters: dict[Node, Expr] = field(default_factory=dict)
 
     def node(self, node: Node, depth: int = DEPTH) -> Expr:
@@ -65,12 +66,14 @@ class Shown:
         way = _ARGUMENTS.get(formula.name)
         if way is not None:
             inner = node
+            axes: list[Expr] = []
             for place in way:
+                axes = axes or (_axes(inner.op) if isinstance(inner.op, Formula) else [])
                 inner = inner.operands[place]
-            return apply(formula.name, self.node(inner, depth - 1))
+            return apply(formula.name, self.node(inner, depth - 1), *axes)
         parts = [self.node(operand, depth - 1) for operand in node.operands]
         if not formula.is_elementwise:
-            return apply(formula.name, *parts)
+            return apply(formula.name, *parts, *_axes(formula))
         reads = {sym(f"_{k}"): parts[read.operand] for k, read in enumerate(formula.reads)}
         return substitute(formula.body, reads)
 
@@ -81,4 +84,35 @@ class Shown:
             for part in postorder(body)
             if part.head == "sym" and part.args[0] in elements
         }
-        return substitute(body, reads)
+        return self._named(substitute(body, reads))
+
+    def _named(self, e: Expr) -> Expr:
+        """The expression with the name of what is a matrix product and a bias in it."""
+        if all(part.head != "matmul" for part in postorder(e)):
+            return e
+        return substitute(e, {whole: sym(name) for whole, name in self.products.items()})
+
+
+def named_products(names: dict[Node, str]) -> dict[Expr, str]:
+    """What the named nodes compute that hold a matrix product, by expression."""
+    show = Shown(names)
+    found: dict[Expr, str] = {}
+    for node, name in names.items():
+        if isinstance(node.op, Formula):
+            whole = show.computed(node)
+            if any(part.head == "matmul" for part in postorder(whole)):
+                found.setdefault(whole, name)
+    return found
+
+
+def _axes(formula: Formula) -> list[Expr]:
+    """`axis=1` of a reduction over some of its operand's axes; nothing where all are reduced."""
+    if len(formula.reads) != 1 or not formula.reduced:
+        return []
+    reduced = {axis.name for axis in formula.reduced}
+    index = formula.reads[0].index
+    places = [k for k, part in enumerate(index) if str(part) in reduced]
+    if not places or len(places) == len(index):
+        return []
+    axes = num(places[0]) if len(places) == 1 else apply("vector", *map(num, places))
+    return [apply("=", sym("axis"), axes)]

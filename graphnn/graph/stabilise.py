@@ -33,7 +33,7 @@ from graphnn.graph.gradient import differentiate
 from graphnn.graph.graph import Graph, as_graph
 from graphnn.graph.handle import GradientOf, Handle, Written
 from graphnn.graph.node import FLOATS, Node, make
-from graphnn.graph.rewrites import Rewrite, Shown
+from graphnn.graph.rewrites import Rewrite, Shown, named_products
 from graphnn.graph.selects import select
 from graphnn.graph.stable_forms import TABLE
 from graphnn.graph.stable_reductions import ReductionRules
@@ -251,7 +251,7 @@ class _Pass:
 
     def _described(self, step: Applied, node: Node, region: Region, made: Node) -> Rewrite:
         elements = {name: element[0] for element, name in region.elements.items()}
-        show = Shown(self._names)
+        show = Shown(self._names, self._products)
         before, after = (show.body(written(part), elements) for part in (step.before, step.after))
         return Rewrite(step.name, before, after, self.origin.get(node, node), made)
 
@@ -263,6 +263,10 @@ class _Pass:
     @cached_property
     def _names(self) -> dict[Node, str]:
         return {node: names[0] for node, names in self.graph.names.items()}
+
+    @cached_property
+    def _products(self) -> dict[Expr, str]:
+        return named_products(self._names)
 
 
 @lru_cache(maxsize=16384)

@@ -82,7 +82,7 @@ SOFTMAX = [
             "= −Σ_j y[j]/p[j] · p[j](δ_ji − p[i]) = p[i]·Σ_j y[j] − Σ_j y[j]·δ_ji "
             "= p[i]·Σ_j y[j] − y[i] = p[i] − y[i] = (0.231, −0.371, 0.140)"
         ),
-        "chain rule; common factors cancel; the δ picks one term; assumes Σ_i y[i] = 1",
+        "the δ picks one term; assumes Σ_i y[i] = 1; its entries add to 0: check",
     ),
 ]
 CONVOLUTION = [
@@ -278,6 +278,80 @@ def test_a_batch_adds_its_samples():
     index = "\n".join(lines(gnn.derive(program.graph, ["W", "c"], index=True)))
     assert "= Σ_b δ[b, i]·x[b, j]" in index
     assert "= Σ_b δ[b, i] the δ picks" in index
+
+
+def test_index_notation_reaches_every_line():
+    text = "\n".join(lines(CASES["two layers"].derive(index=True)))
+    assert "z₂[0] (1,) = Σ_i W₂[0, i]·h[i] + b₂[0] = 0.300" in text
+    assert "∂h[i]/∂z₁[i] = h[i](1 − h[i]) = (0.246, 0.242)" in text
+    assert "∂L/∂ŷ[0] = −(y[0] − ŷ[0]) = −0.426" in text
+    assert "⊙" not in text.split("Index form")[0]
+
+
+@pytest.mark.parametrize("index", [False, True])
+@pytest.mark.parametrize(
+    ("text", "shapes", "assume", "said"),
+    [
+        ("p = softmax(z); L = −sum(y ⊙ log(p))", (3,), "sum(y)=1", "its entries add to 0"),
+        ("q = softmax(z); L = −sum(y ⊙ log(q))", (3,), "", "its entries add to 0"),
+        (
+            "e = exp(z); n = sum(e); p = e/n; L = −sum(y ⊙ log(p))",
+            (3,),
+            "sum(y)=1",
+            "its entries add to 0",
+        ),
+        (
+            "p = softmax(z); L = mean(−sum(y ⊙ log(p), axis=1))",
+            (4, 3),
+            "sum(y, axis=1)=1",
+            "the entries of each row add to 0",
+        ),
+        ("p = softmax(z); L = sum((y − p)²)/2", (3,), "", "its entries add to 0"),
+        ("p = softmax(z); L = sum((y − p)²)/2 + sum(z)", (3,), "", ""),
+        ("a = σ(z); L = sum((y − a)²)/2", (3,), "sum(y)=1", ""),
+    ],
+)
+def test_entries_that_add_to_zero_are_said_to(text, shapes, assume, said, index):
+    generator = np.random.default_rng(1)
+    y = generator.uniform(size=shapes)
+    at = {"z": generator.normal(size=shapes), "y": y / y.sum(axis=-1, keepdims=True)}
+    network = gnn.parse(text, shapes={"z": shapes, "y": shapes}).graph
+    options = {"assume": [assume] if assume else [], "index": index}
+    made = gnn.derive(network, "z", at, **options)
+    assert (f"{said}: check" in str(made)) == bool(said)
+    assert ("add to 0" in str(made)) == bool(said)
+    assert ("add to 0" in str(gnn.derive(network, "z", **options))) == bool(said)
+    if said:
+        assert np.max(np.abs(made.gradients["z"].sum(axis=-1))) < 1e-15
+
+
+def test_the_gradient_of_a_convolutions_input_is_a_full_convolution():
+    case = CASES["convolution"]
+    made = case.derive()
+    remark = next(s.rule for s in made.steps if "full convolution" in s.rule)
+    assert remark.startswith(
+        "With u = p − i, v = q − j this is ∂L/∂x[p, q] = Σ_{i,j} z̄[i, j]·K[p−i, q−j],"
+    )
+    signal = pytest.importorskip("scipy.signal")
+    expected = signal.convolve2d(case.cotangent, case.at["K"], mode="full")
+    assert np.array_equal(made.gradients["x"], expected)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("z[i] = Σ_u K[u] x[i+u]", True),
+        ("z[b,i,o] = Σ_{u,c} K[u,c,o] x[b,i+u,c]", True),
+        ("z[i] = Σ_u K[u] x[2*i+u]", False),
+        ("z[i] = Σ_u K[u] x[i+2*u]", False),
+        ("z[i] = Σ_j W[i,j] x[j]", False),
+    ],
+)
+def test_only_a_window_that_moves_by_one_is_called_a_convolution(line, said):
+    shapes = {"K": (2, 3, 4), "x": (5, 9, 3)} if "c" in line else {"K": (2,), "x": (9,)}
+    shapes = {"W": (3, 9), "x": (9,)} if "W" in line else shapes
+    made = gnn.derive(gnn.parse(line, shapes=shapes).graph)
+    assert ("full convolution" in str(made)) == said
 
 
 @pytest.mark.parametrize("digits", [2, 5])

@@ -97,6 +97,12 @@ CASES = {
         {"w_x": 0.5, "w_h": 0.8, "w_o": 1.2, "h0": 0, "x1": 1, "x2": -0.5, "y1": 0.3, "y2": 0.4},
         wrt=["w_x", "w_h"],
     ),
+    "stabilised": lambda: case(
+        "p = softmax(z); a = 1/(1 + exp(-z)); r = where(z > 0, sqrt(z), 0);"
+        "L = log(sum(exp(z))) - sum(log(p)) + sum(log(1 + exp(z)) + log(a) + r)"
+        " + mean(z^2) - mean(z)^2 + sum(z*log(1 + z))",
+        {"z": [0.5, 1, 2]},
+    ),
     "MLP": lambda: gnn.derive(parse(MLP).loss, ["W1", "b1", "W2", "b2", "W3", "b3"]),
     "MLP with numbers": lambda: case(MLP, mlp_values(), lr=0.1),
     "index notation": lambda: gnn.derive(parse(MLP).loss, ["W3", "b1"], index=True),
@@ -229,6 +235,7 @@ def test_definitions_and_shapes():
         ("σ′ = σ(1 − σ)", r"$\sigma'$ = $\sigma$(1 $-$ $\sigma$)"),
         ("assumes Σ_i y[j, i] = 1", r"assumes $\sum_{i}y_{j,i}$ = 1"),
         ("δ_{i,j} and δ_ij", r"$\delta_{i,j}$ and $\delta_{ij}$"),
+        ("W₂'s index: W₂[k, m]·h[m]", r"$W_{2}$'s index: $W_{2}[k,m]\cdot h_{m}$"),
         ("norm 5.18e−4", r"norm $5.18 \times 10^{-4}$"),
         ("中\x07文", "???"),
     ],
@@ -243,3 +250,11 @@ def test_width_grows_with_what_is_written():
     assert widths == sorted(widths)
     assert widths[0] < widths[1]
     assert width(read_scalar("(a+b+c+d)/(a+b)")) < width(read_scalar("a+b+c+d + (a+b)"))
+
+
+def test_what_the_program_computes_is_set_as_mathematics():
+    made = CASES["stabilised"]().latex()
+    block = made[made.index("What the program computes") :]
+    assert r"\log(1 + \exp(z)) && = \operatorname{softplus}(z)" in block
+    assert " as softplus" not in block
+    assert r"Its gradients by $z$ agree with these" in block
