@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from graphnn.calculus.formula import Shape
 from graphnn.errors import DtypeError, GraphError
 from graphnn.expression.names import canonical, show
 from graphnn.expression.reader import Declaration, Line, normal, place_of, read_lines
@@ -23,6 +24,7 @@ from graphnn.graph.node import DTYPES
 from graphnn.text.elements import has_sum
 from graphnn.text.functions import function
 from graphnn.text.indexed import Indexed
+from graphnn.text.inference import inferred
 from graphnn.text.lines import Names
 from graphnn.text.places import Pointer
 from graphnn.text.resolve import Defect, resolve
@@ -37,12 +39,15 @@ class Program:
 
     `leaves` in order of appearance, `names` every statement in order; both map a name to its
     handle. `graph.outputs` are the statements that no other uses; `loss` is the last statement.
+    `taken` are the shapes of leaves that were neither declared nor given, from what stands beside
+    them.
     """
 
     graph: Graph
     leaves: dict[str, Handle]
     names: dict[str, Handle]
     text: str
+    taken: dict[str, Shape] = field(default_factory=dict)
 
     @property
     def loss(self) -> Handle:
@@ -105,14 +110,16 @@ class _Reader:
     leaves: dict[str, Handle] = field(default_factory=dict)
     made: dict[str, Handle] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    taken: dict[str, Shape] = field(default_factory=dict)
 
     def program(self) -> Program:
         self._link()
+        self._infer()
         for name in self.names.statements:
             self._statement(name)
         self.names.check_given(self.leaves)
         outputs = {name: handle for name, handle in self.made.items() if name not in self.used}
-        return Program(Graph(outputs), self.leaves, self.made, self.point.text)
+        return Program(Graph(outputs), self.leaves, self.made, self.point.text, self.taken)
 
     def _link(self) -> None:
         """The dimensions that reads in index notation link, over the whole text."""
@@ -124,13 +131,23 @@ class _Reader:
                     self.dimensions.read(base, index, number, found.indices)
                 if line.index is not None:
                     self.dimensions.read(name, line.index, number, found.indices)
-            for looked in (*found.looked_up, *_labels(line)):
+            for looked in (*found.looked_up, *_labels(line, found)):
                 self.names.dtypes.setdefault(looked, "int64")
         # later uses first: what p[i] says of p, p = softmax(z) says of z
         for name, line in reversed(statements.items()):
             source = _preserved(line)
             if source is not None:
                 self.dimensions.same(name, source)
+
+    def _infer(self) -> None:
+        """The shapes of leaves from what stands beside them (graphnn.text.inference)."""
+        statements, dimensions = self.names.statements, self.dimensions
+        leaves = {name for found in self.names.uses.values() for name in found.values}
+        open_names = leaves - {*statements, *dimensions.ranks, *self.names.dtypes}
+        self.taken = inferred(statements, dimensions.known, sorted(open_names))
+        for name, shape in self.taken.items():
+            dimensions.known[name] = shape
+            dimensions.learn(name, shape)
 
     def _leaf(self, name: str, line: Line, part: Expr) -> Handle:
         known = self.leaves.get(name)
@@ -177,7 +194,7 @@ class _Reader:
             if loose:
                 raise Defect(
                     f"index {loose[0]} is free: write {show(name)}[{loose[0]}] = …, "
-                    f"or sum over it with Σ_{loose[0]}",
+                    f"or sum over it with Σ_{loose[0]}; a value ({loose[0]}=…) picks one element",
                     found.indices[loose[0]],
                 )
             handle = build(read.tree, values, self.dtype, lowered.sum)
@@ -188,10 +205,13 @@ class _Reader:
             raise self.point.at(place, read, line) from None
 
 
-def _labels(line: Line) -> list[str]:
-    """The names that stand where a function wants integer labels: t in `one_hot(t, 3)`."""
+def _labels(line: Line, uses: Uses) -> list[str]:
+    """The names that stand where integers are wanted: t in `one_hot(t, 3)`, y in `p[y]`."""
     found = []
     for call in postorder(line.body):
+        if call.head == "[]":
+            parts = [part.args[0] for part in call.args[1:] if part.head == "sym"]
+            found += [name for name in parts if name in uses.values]
         row = function(call.args[0].args[0]) if call.head == "call" else None
         if row is not None and row.labels is not None and row.labels < len(call.args) - 1:
             part = call.args[1 + row.labels]

@@ -47,19 +47,19 @@ ROWS = [
     ("L = ∑ x", "'∑' does not belong here; write its index, ∑_i", "∑"),
     ("L = √x²", "√x² can be read in two ways; write √(x²) or (√x)²", "√x"),
     ("L = √x^2", "√x² can be read in two ways", "√x"),
-    ("L = A @ x", ("@ multiplies vectors and matrices; A is a single number here: "
-     "declare its shape (A: (m, n)) or give it a value"), "A"),
-    ("L = W @ x", "x is a single number here: declare its shape (x: (n))", "x"),
-    ("L = X.T v", ("ᵀ turns vectors and matrices; X is a single number here: "
-     "declare its shape (X: (m, n)) or give it a value"), "X"),
-    ("L = Xᵀ v", "X is a single number here", "X"),
+    ("A: (); L = A @ x", ("@ multiplies vectors and matrices; A is a single number here: "
+     "declare its shape (A: (m, n)) or give it a value"), "A @"),
+    ("L = W @ λ", "λ is a single number here: declare its shape (λ: (n))", "λ"),
+    ("X: (); L = X.T v", ("ᵀ turns vectors and matrices; X is a single number here: "
+     "declare its shape (X: (m, n)) or give it a value"), "X.T"),
+    ("L = λᵀ v", "λ is a single number here", "λ"),
     ("L = (x y)ᵀ v", "what stands here is a single number", "x"),
     # shapes
     ("L = W v + r v", "axis", "r v"),
     ("L = v + r", "do not broadcast", "+ r"),
     ("L = W[1, 5]", "index 5 is outside a dimension of size 2", "W[1"),
     ("L = x[0]", "x is a single number here and cannot be indexed; declare its shape (x: (n)) or give it a value", "x[0]"),
-    ("L = softmax(q)", "softmax works along an axis", "softmax"),
+    ("L = softmax(λ)", "softmax works along an axis", "softmax"),
     ("L = sum(v, axis=3)", "sum has no axis 3", "sum"),
     ("L = reshape(x, (10**9,))", "cannot take the shape (1000000000,)", "reshape"),
     ("L = reshape(v, (k, 1))", "cannot be a parameter: it takes numbers", "reshape"),
