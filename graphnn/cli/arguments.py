@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from graphnn.errors import GraphError
+from graphnn.expression.names import show
 from graphnn.files import read_text
 
 if TYPE_CHECKING:
@@ -62,7 +63,49 @@ def wanted_names(program: Program, wrt: Sequence[str] | None) -> list[str]:
         if not names:
             raise GraphError("--wrt names nothing; --wrt w is one leaf, two are --wrt w --wrt b")
         return names
-    return [name for name, leaf in program.leaves.items() if leaf.dtype.startswith("float")]
+    found = [name for name, leaf in program.leaves.items() if leaf.dtype.startswith("float")]
+    if not found:
+        leaves = ", ".join(program.leaves)
+        what = (
+            f"{leaves}: integers and conditions have no derivative" if leaves else "no names in it"
+        )
+        raise GraphError(f"there is nothing to differentiate by; the text has {what}")
+    return found
+
+
+def data_names(names: Sequence[str]) -> list[str]:
+    """The names that are data by convention (x, y, t, X1, ŷ), unless there are no others.
+
+    >>> data_names(["w", "x", "y1", "b"]), data_names(["x", "y"])
+    (['x', 'y1'], [])
+    """
+    data = [name for name in names if re.fullmatch(r"[xyt](_?[0-9a-z]|_hat)?", name, re.IGNORECASE)]
+    return data if len(data) < len(names) else []
+
+
+def taken_data(names: Sequence[str]) -> list[str]:
+    """A remark on what --lr leaves alone."""
+    if not names:
+        return []
+    be = "is" if len(names) == 1 else "are"
+    listed = ", ".join(map(show, names))
+    return [
+        f"{listed} {be} taken for data: --lr updates the others; --wrt says what else it updates."
+    ]
+
+
+def taken_shapes(program: Program) -> list[str]:
+    """A remark on the shapes that were neither declared nor given."""
+    from graphnn.calculus.shapes import shape_text
+
+    if not program.taken:
+        return []
+    listed = ", ".join(
+        f"{show(name)}: {shape_text(shape)}" for name, shape in program.taken.items()
+    )
+    return [
+        f"Shapes taken from what stands beside: {listed}; a declaration in the text says otherwise."
+    ]
 
 
 def outputs_of(program: Program) -> dict[str, Any]:

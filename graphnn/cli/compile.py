@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from graphnn.calculus.shapes import shape_text
 from graphnn.cli.arguments import (
     Debug,
     Output,
@@ -19,6 +20,7 @@ from graphnn.cli.arguments import (
     say,
     wanted_names,
 )
+from graphnn.errors import GraphError
 from graphnn.files import write_text
 
 
@@ -46,7 +48,21 @@ def compile(
     for target in targets:
         check_suffix(target, (".py",))
     program, _ = read_program(text, values)
-    made = codegen.compile(outputs_of(program), dtype=dtype, parameters=wanted_names(program, wrt))
+    loss = program.loss
+    single = loss.dtype.startswith("float") and all(size == 1 for size in loss.shape)
+    if wrt is not None and not single:
+        held = f"shape {shape_text(loss.shape)}" if loss.dtype.startswith("float") else loss.dtype
+        raise GraphError(
+            f"{loss.name} has {held}: only a single number has gradients; add L = sum({loss.name}), "
+            "or leave --wrt out"
+        )
+    wanted = wanted_names(program, wrt) if single else None
+    made = codegen.compile(outputs_of(program), dtype=dtype, parameters=wanted)
+    what = (
+        "checks its gradients"
+        if single
+        else f"runs it; {loss.name} is no single number: no gradients"
+    )
     for target in targets:
         write_text(target, made.source)
-        say(f"wrote {target}; python {target} checks its gradients\n")
+        say(f"wrote {target}; python {target} {what}\n")

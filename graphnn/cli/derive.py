@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,12 +19,16 @@ from graphnn.cli.arguments import (
     Values,
     Wrt,
     check_suffix,
+    data_names,
     drawing_of,
     prints_unicode,
     read_program,
     say,
+    taken_data,
+    taken_shapes,
     wanted_names,
 )
+from graphnn.derivation.steps import Step
 from graphnn.errors import GraphError
 from graphnn.files import write_text
 
@@ -58,7 +63,8 @@ def derive(
 ) -> None:
     """Print how the gradients of a network come about, step by step.
 
-    Without --wrt every leaf is differentiated; without values the derivation is in symbols.
+    Without --wrt every leaf is differentiated (with --lr, data aside: x, y and t); without values
+    the derivation is in symbols.
     -o writes .txt, .tex, .json, .svg, .png or .pdf instead, and may be given several times.
 
     \b
@@ -74,12 +80,15 @@ def derive(
     missing = [name for name in program.leaves if name not in given]
     if numbers and missing:
         raise GraphError(f"no value for {', '.join(missing)}, and --numbers asks for every one")
+    rate = _rate(lr)
     wanted = wanted_names(program, wrt)
+    data = data_names(wanted) if wrt is None and rate is not None else []
+    wanted = [name for name in wanted if name not in data]
     made = gnn.derive(
         program.loss,
         wanted,
         given,
-        _rate(lr),
+        rate,
         _cotangent(program, cotangent),
         mode,
         detail,
@@ -88,6 +97,9 @@ def derive(
         digits,
         stable,
     )
+    notes = [*taken_shapes(program), *taken_data(data)]
+    remarks = [Step("remark", "", None, (), note) for note in notes]
+    made = replace(made, steps=(*remarks, *made.steps))
     if not targets:
         say(made.text(ascii=ascii or not prints_unicode(sys.stdout)))
     printed: dict[str, Callable[[], str]] = {

@@ -28,12 +28,14 @@ from graphnn.derivation.result import Derivation
 from graphnn.derivation.shown import scalar
 from graphnn.derivation.stable import stable_step
 from graphnn.derivation.steps import Side, Step
-from graphnn.errors import GraphError
+from graphnn.errors import DtypeError, GraphError
 from graphnn.expression.algebra import add, multiply
-from graphnn.expression.names import canonical, show
+from graphnn.expression.names import canonical, did_you_mean, show
 from graphnn.expression.tree import Expr, apply, num, sym
 from graphnn.graph.graph import Graph, as_graph, resolve
 from graphnn.graph.handle import Handle
+from graphnn.graph.nan import has_nan
+from graphnn.graph.node import FLOATS
 from graphnn.graph.statements import Network, network
 
 MODES = ("reverse", "forward")
@@ -76,13 +78,20 @@ def derive(
         raise GraphError(f"digits lie between 1 and 15; {digits} was given")
     graph = as_graph(thing)
     loss, handle = next(iter(graph.outputs.items()))
+    if handle.dtype not in FLOATS:
+        raise DtypeError(
+            f"{show(loss)} holds {handle.dtype}: conditions and labels have no derivative; "
+            "differentiate a float, such as where(condition, a, b)"
+        )
+    if at is not None and not isinstance(at, Mapping):
+        raise GraphError(f"at= maps names to values, {{'x': 2}}; {type(at).__name__} was given")
     net = network(Graph({loss: handle}), detail)
     loss = net.names.get(handle.node, loss)
     wanted = _wanted(graph, net, wrt)
     given = {canonical(name): value for name, value in (at or {}).items()}
     _check_given(net, given)
     ctx = make_context(net, loss, wanted, given, assume, digits, cotangent)
-    steps = [*_missing(net, given), *_forward(ctx, index)]
+    steps = [*_missing(net, given), *_nan(ctx), *_forward(ctx, index)]
     if mode == "forward":
         steps += _forward_mode(ctx)
     else:
@@ -145,7 +154,10 @@ def _check_given(net: Network, given: Mapping[str, Any]) -> None:
             written = f"{show(name)} = {net.statement(name).written}"
             raise GraphError(f"{name} is computed by the statement {written}; leave it out")
         known = ", ".join(net.leaves)
-        raise GraphError(f"there is no {name} in the network; its leaves are {known}")
+        raise GraphError(
+            f"there is no {name} in the network{did_you_mean(name, net.leaves)}; "
+            f"its leaves are {known}"
+        )
 
 
 def _missing(net: Network, given: Mapping[str, Any]) -> list[Step]:
@@ -155,6 +167,32 @@ def _missing(net: Network, given: Mapping[str, Any]) -> list[Step]:
     names = ", ".join(show(name) for name in missing)
     text = f"No value for {names}: the derivation is in symbols."
     return [Step("remark", "", None, (), text)]
+
+
+def _nan(ctx: Context) -> list[Step]:
+    """Where the first NaN arose: it passes, and everything after it is NaN, too."""
+    values = ctx.values or {}
+    for name in ctx.net.leaves:
+        given = _floats(values.get(name, 0))
+        if has_nan(given):
+            return [
+                Step("remark", "", None, (), f"{show(name)}{_first_nan(given)} is given as NaN.")
+            ]
+    for s in ctx.net.statements:
+        made = _floats(values.get(s.name, 0))
+        if has_nan(made):
+            text = f"NaN first arises in {show(s.name)}{_first_nan(made)}: {show(s.name)} = {s.written}."
+            return [Step("remark", "", None, (), text)]
+    return []
+
+
+def _floats(value: Any) -> Any:
+    return np.asarray(value, dtype=np.float64)
+
+
+def _first_nan(array: Any) -> str:
+    place = [int(k) for k in np.argwhere(np.isnan(array))[0]]
+    return str(place) if place else ""
 
 
 def _forward(ctx: Context, index: bool) -> list[Step]:

@@ -155,7 +155,9 @@ class _Rules:
                 return self.called(row, list(node.args[1:]), parts[1:])
         return self.broadcast(parts) if node.head in COMPARISONS else None
 
-    def called(self, row: Function, operands: list[Expr], parts: list[Shape | None]) -> Shape | None:
+    def called(
+        self, row: Function, operands: list[Expr], parts: list[Shape | None]
+    ) -> Shape | None:
         """A function of whole tensors."""
         options = {part.args[0].args[0] for part in operands if part.head == "="}
         count = sum(part.head != "=" for part in operands)
