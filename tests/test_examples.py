@@ -253,3 +253,33 @@ def test_slip_the_first_line_of_dl_da_is_garbled(a, y):
     slope = (losses.cross_entropy(a + h, y) - losses.cross_entropy(a - h, y)) / (2 * h)
     assert -(y / a + (y - 1) / (1 - a)) == pytest.approx(slope, rel=1e-8)
     assert abs(losses.garbled(a, y) - slope) > 0.1
+
+
+def test_backpropagation_through_time_path_by_path():
+    made = derived("recurrence", "two-steps")
+    page = cases()["recurrence", "two-steps"].page()
+    along = [s.sides[-1].expr.args[0] for s in made.steps if s.label.endswith("← w_x")]
+    assert [round(float(x), 3) for x in along] == [0.240, 0.152, -0.191]
+    assert sum(along) == pytest.approx(number(made.gradients["w_x"]), rel=1e-12)
+    assert printed(made.gradients["w_x"], "0.201")
+    assert "Folded, as the program computes it" in page
+    assert "T = 2 steps instead of T(T + 1)/2 = 3 paths" in page
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_slip_the_indices_of_backpropagation_through_time(steps):
+    import graphnn as gnn
+
+    recurrence = example("recurrence")
+    at = {name: float(x) for name, x in recurrence.values(steps).items()}
+    slope = number(differences(gnn.parse(recurrence.unrolled(steps)).loss, "w_x", at))
+    paths = recurrence.general(steps)
+    assert len(paths) == steps * (steps + 1) // 2
+    assert sum(paths.values()) == pytest.approx(recurrence.gradient(steps), rel=1e-12)
+    assert sum(paths.values()) == pytest.approx(slope, rel=1e-8)
+    fold = sum(d * recurrence.SEQUENCE["x"][t - 1] for t, d in recurrence.folded(steps).items())
+    assert fold == pytest.approx(recurrence.gradient(steps), rel=1e-12)
+    assert abs(recurrence.as_printed(steps) - slope) > 0.1
+    page = cases()["recurrence", "general"].page()
+    assert recurrence.GENERAL in page and "one factor too many" in page
+    assert "∂E/∂W_oh = Σ_t ∂E/∂o_t · h_t" in page
