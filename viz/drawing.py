@@ -52,7 +52,9 @@ class Drawing:
     @cached_property
     def scene(self) -> Scene:
         """The shapes. Raises GraphError where the program dot is missing."""
-        scene = on_page(compose(self.view, self._timeout), self._size)
+        scene = on_page(
+            compose(self.view, self._timeout, page_size(self._size or "slide")), self._size
+        )
         return darkened(scene) if self._dark else scene
 
     @cached_property

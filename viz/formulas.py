@@ -36,6 +36,10 @@ MAX_ROW = 32  # whose rows are not longer than this, in characters
 
 Size = int | Polynomial
 
+# `shape=(B, 8)`, which would be set as a tall vector, is written B×8
+_SHAPE = re.compile(r"\\text\{shape\}=\\begin\{pmatrix\} (.+?) \\end\{pmatrix\}")
+_SHAPE_TEXT = re.compile(r"shape=[(\[]([^()\[\]]+)[)\]]")
+
 _SAFE = re.compile(PATTERN)
 
 
@@ -244,7 +248,11 @@ def formula_label(e: Expr, digits: int = 3) -> Label:
     >>> formula_label(read_scalar("w*x + b"))
     Label(latex='w \\cdot x + b', text='w·x + b')
     """
-    return Label(to_latex(_safe(e), digits), to_unicode(e, digits))
+    latex_text = _SHAPE.sub(
+        lambda m: r"\times ".join(m[1].split(r" \\ ")), to_latex(_safe(e), digits)
+    )
+    text = _SHAPE_TEXT.sub(lambda m: m[1].replace(", ", "×"), to_unicode(e, digits))
+    return Label(latex_text, text)
 
 
 def _safe(e: Expr) -> Expr:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from graphnn.errors import GraphError
 from viz.layered import place_in_layers
 from viz.placement import Item, Link, Placement, Scope
+from viz.straight import straightened
 
 TIMEOUT = 10.0
 INSTALL = (
@@ -23,7 +23,7 @@ INSTALL = (
     "`apt install graphviz` (Debian, Ubuntu), `brew install graphviz` (macOS), "
     "`winget install graphviz` (Windows)"
 )
-_ROWS = 26.0  # between two boxes of a column
+_ROWS = 18.0  # between two boxes of a column
 _COLUMNS = 40.0
 _HEADER = 22.0  # the name of a cluster
 _INSET = 14.0  # from a cluster's line to what is in it
@@ -59,7 +59,8 @@ def place(
         return place_in_layers(items, links)
     if ran.returncode != 0:  # dot gives up on some large graphs ("trouble in init_rank")
         return place_in_layers(items, links)
-    return _levelled(_placement(json.loads(ran.stdout), items, links, clusters), items, links)
+    found = _placement(json.loads(ran.stdout), items, links, clusters)
+    return straightened(found, items, links)
 
 
 def dot_input(items: Sequence[Item], links: Sequence[Link], clusters: Sequence[Scope]) -> str:
@@ -132,30 +133,6 @@ def _placement(
             _, low, _, high = (float(v) for v in box.split(","))
             found[scope] = (top - high, top - low)
     return Placement(columns, heights, bends, found)
-
-
-def _levelled(placement: Placement, items: Sequence[Item], links: Sequence[Link]) -> Placement:
-    """What has one neighbour, and is nearly level with it, is moved level: dot packs clusters."""
-    drawn = [link for link in links if link.weight]
-    beside: dict[str, list[str]] = {item.key: [] for item in items}
-    for link in drawn:
-        beside[link.tail].append(link.head)
-        beside[link.head].append(link.tail)
-    members: dict[int, list[Item]] = {}
-    for item in items:
-        members.setdefault(placement.columns[item.key], []).append(item)
-    heights = dict(placement.heights)
-    for item in items:
-        if len(beside[item.key]) != 1:
-            continue
-        y = heights[beside[item.key][0]]
-        others = (o for o in members[placement.columns[item.key]] if o is not item)
-        room = all(
-            abs(heights[o.key] - y) >= (o.height + item.height) / 2 + _ROWS / 3 for o in others
-        )
-        if abs(y - heights[item.key]) <= _INSET and room:
-            heights[item.key] = y
-    return replace(placement, heights=heights)
 
 
 def _ranks(across: Any) -> list[float]:

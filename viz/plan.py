@@ -10,26 +10,31 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from viz import theme
 from viz.layout import place
 from viz.measure import MeasuredBox, MeasuredEdge, measure
 from viz.placement import Item, Link, Placement, Scope
+from viz.routes import Lane
 from viz.shapes import Point
 from viz.view import View
 
 _GAP = 16.0  # between two columns that nothing stands between
 BORDER = 13.0  # more for each border of a cluster
-_STEEP = (26.0, 0.34, 120.0)  # room for an edge to change height: least, per pixel, most
+_STEEP = (26.0, 0.3, 84.0)  # room for an edge to change height: least, per pixel, most
 _MANY = 3  # statements that one box reads
 _FLAT = 7.0  # a long edge that would wander by less stays level
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that has a position: boxes and labels by key, columns, placement."""
+    """Everything that has a position: boxes and labels by key, columns, placement.
+
+    `rooms` is half the height of each item. `lanes` say where an edge goes on in the next row, by
+    edge and by the last column of the row.
+    """
 
     boxes: Mapping[str, MeasuredBox]
     edges: Mapping[str, MeasuredEdge]
@@ -38,6 +43,8 @@ class Plan:
     placement: Placement
     left: Mapping[int, float]
     right: Mapping[int, float]
+    rooms: Mapping[str, float]
+    lanes: Mapping[tuple[str, int], Lane] = field(default_factory=dict)
 
     def middle(self, key: str) -> Point:
         """The middle of a box or of an edge's labels."""
@@ -191,7 +198,8 @@ def _columns(
         column = placement.columns[item.key]
         widths[column] = max(widths.get(column, 0.0), item.width)
     scopes = {item.key: item.scope for item in items}
-    plan = Plan(boxes, edges, stops, scopes, placement, {}, {})
+    rooms = {item.key: item.height / 2 for item in items}
+    plan = Plan(boxes, edges, stops, scopes, placement, {}, {}, rooms)
     gaps = _gaps(plan)
     left: dict[int, float] = {}
     right: dict[int, float] = {}

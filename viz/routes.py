@@ -15,6 +15,9 @@ from viz.shapes import Point
 
 Segments = tuple[tuple[Point, ...], ...]
 _PARTS = 8  # pieces into which an S is cut before it is offset
+TURN = 14.0  # radius of a corner of a lane
+_ROUND = 0.5522847498  # control points of a quarter circle
+_LEVEL = 2.5  # a smaller difference is no turn
 _TIGHT = 0.68  # of the usual distance between two edges, where that keeps one of them level
 
 
@@ -27,17 +30,36 @@ class Station:
     y: float
 
 
-def parallel(stations: Sequence[Station], offset: float) -> tuple[Point, Segments]:
+@dataclass(frozen=True)
+class Lane:
+    """From the end of one row to the start of the next.
+
+    Along `y` to `right`, down to `under`, back to `left`, down to `end`, and on to the right.
+    """
+
+    y: float
+    right: float
+    under: float
+    left: float
+    end: float
+
+
+def parallel(stations: Sequence[Station | Lane], offset: float) -> tuple[Point, Segments]:
     """The line through the stations, moved by `offset` along its normal (down where positive).
 
     >>> parallel([Station(0, 10, 5), Station(20, 30, 5)], -2)
     ((0, 3), (((30, 3),),))
     """
-    start = (stations[0].left, stations[0].y + offset)
-    segments: list[tuple[Point, ...]] = []
     here = stations[0]
+    assert isinstance(here, Station)  # an edge begins beside a box
+    start = (here.left, here.y + offset)
+    segments: list[tuple[Point, ...]] = []
     for there in stations[1:]:
-        if abs(there.y - here.y) < 0.5:
+        if isinstance(there, Lane):
+            segments += _turned(there, offset)
+            here = Station(there.left + TURN, there.left + TURN, there.end)
+            continue
+        if abs(there.y - here.y) < _LEVEL:
             here = Station(here.left, there.right, here.y)
             continue
         if here.right > here.left:
@@ -47,6 +69,37 @@ def parallel(stations: Sequence[Station], offset: float) -> tuple[Point, Segment
     if here.right > here.left or not segments:
         segments.append(((here.right, here.y + offset),))
     return start, tuple(segments)
+
+
+def turning(lane: Lane, end: float, start: float) -> list[Station | Lane]:
+    """A lane with what leads into it from the column that ends at `end`, and out of it."""
+    return [
+        Station(end + 20, lane.right - TURN, lane.y),
+        lane,
+        Station(lane.left + TURN, start - 20, lane.end),
+    ]
+
+
+def _turned(lane: Lane, offset: float) -> list[tuple[Point, ...]]:
+    """The four quarter circles of a lane and the straight lines between them, moved by `offset`.
+
+    Both lines of an edge stay parallel: the outer one turns with the larger radius.
+    """
+    corners = [
+        ((lane.right, lane.y), (1, 0), (0, 1), 1),
+        ((lane.right, lane.under), (0, 1), (-1, 0), 1),
+        ((lane.left, lane.under), (-1, 0), (0, 1), -1),
+        ((lane.left, lane.end), (0, 1), (1, 0), -1),
+    ]
+    found: list[tuple[Point, ...]] = []
+    for (x, y), (ax, ay), (bx, by), clockwise in corners:
+        cx, cy = x + offset * (-ay - by), y + offset * (ax + bx)
+        radius = TURN - clockwise * offset
+        pull = radius * (1 - _ROUND)
+        into, out = (cx - ax * radius, cy - ay * radius), (cx + bx * radius, cy + by * radius)
+        first, second = (cx - ax * pull, cy - ay * pull), (cx + bx * pull, cy + by * pull)
+        found += [(into,), (first, second, out)]
+    return found
 
 
 def _s_curve(start: Point, end: Point, offset: float) -> list[tuple[Point, ...]]:

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from viz import theme
 from viz.frame import framed
 from viz.layout import TIMEOUT
 from viz.measure import MeasuredBox, MeasuredEdge
-from viz.page import faded, pointed
+from viz.page import PAGES, faded, pointed
 from viz.plan import BORDER, Plan, passes, planned, span
-from viz.routes import Station, parallel, ports
+from viz.routes import Lane, Station, parallel, ports, turning
 from viz.shapes import Curve, Group, Rect, Scene, Shape, Text
 from viz.typeset import Fragment, words
 from viz.view import View
+from viz.wrap import wrapped
 
 
-def compose(view: View, timeout: float = TIMEOUT) -> Scene:
+def compose(
+    view: View, timeout: float = TIMEOUT, page: tuple[float, float] = PAGES["slide"]
+) -> Scene:
     """The Scene of a View. `timeout` bounds dot's layout, in seconds.
+
+    A strip that could not be read on the page goes on in a second row.
 
     >>> import graphnn as gnn
     >>> from viz.view import view
@@ -27,7 +33,7 @@ def compose(view: View, timeout: float = TIMEOUT) -> Scene:
 
     Raises GraphError that says how to install dot where it is missing.
     """
-    plan = planned(view, timeout)
+    plan = wrapped(planned(view, timeout), page)
     routes = _dock(plan, {key: _stations(plan, key) for key in plan.edges})
     groups = [
         *_clusters(plan),
@@ -52,15 +58,18 @@ def _is_strong(view: View, group: Group) -> bool:
     return kind == "cluster" or key in path
 
 
-def _stations(plan: Plan, key: str) -> list[Station]:
+def _stations(plan: Plan, key: str) -> list[Station | Lane]:
     """The levels of an edge between the boxes at its ends; those are docked later."""
     edge = plan.edges[key]
     tail, head = plan.boxes[edge.edge.tail], plan.boxes[edge.edge.head]
     (x, y), (to_x, to_y) = plan.middle(edge.edge.tail), plan.middle(edge.edge.head)
-    between = [
-        Station(plan.left[column], plan.right[column], level)
-        for column, level in passes(plan, key)[1:-1]
-    ]
+    between: list[Station | Lane] = []
+    for (column, level), (after, _) in pairwise(passes(plan, key)):
+        if between or column != plan.placement.columns[edge.edge.tail]:
+            between.append(Station(plan.left[column], plan.right[column], level))
+        for end in range(column, after):
+            if (key, end) in plan.lanes:
+                between += turning(plan.lanes[key, end], plan.right[end], plan.left[end + 1])
     ends = (
         plan.right[plan.placement.columns[edge.edge.tail]],
         plan.left[plan.placement.columns[edge.edge.head]],
@@ -72,7 +81,9 @@ def _stations(plan: Plan, key: str) -> list[Station]:
     ]
 
 
-def _dock(plan: Plan, routes: Mapping[str, list[Station]]) -> dict[str, list[Station]]:
+def _dock(
+    plan: Plan, routes: Mapping[str, list[Station | Lane]]
+) -> dict[str, list[Station | Lane]]:
     """Edges that meet one side of a box side by side, in the order in which they come."""
     docked = {key: list(stations) for key, stations in routes.items()}
     for end, near in ((0, 1), (-1, -2)):
@@ -85,11 +96,12 @@ def _dock(plan: Plan, routes: Mapping[str, list[Station]]) -> dict[str, list[Sta
             wanted = [docked[key][near].y - y for key in keys]
             for key, offset in zip(keys, ports(wanted, half, theme.PORT), strict=True):
                 station = docked[key][end]
+                assert isinstance(station, Station)
                 docked[key][end] = Station(station.left, station.right, y + offset)
     return docked
 
 
-def _edge_group(plan: Plan, key: str, stations: Sequence[Station]) -> Group:
+def _edge_group(plan: Plan, key: str, stations: Sequence[Station | Lane]) -> Group:
     edge = plan.edges[key]
     head = plan.boxes[edge.edge.head]
     shift = theme.PARALLEL if edge.edge.backward else 0.0
@@ -118,11 +130,13 @@ def _edge_group(plan: Plan, key: str, stations: Sequence[Station]) -> Group:
 
 
 def _trimmed(
-    plan: Plan, edge: MeasuredEdge, stations: Sequence[Station], shift: float, forward: bool
-) -> list[Station]:
+    plan: Plan, edge: MeasuredEdge, stations: Sequence[Station | Lane], shift: float, forward: bool
+) -> list[Station | Lane]:
     """The stations, ending at the outlines of the boxes, with room for the arrow head."""
     tip, length = theme.TIP, theme.ARROW[0]
     first, last = stations[0], stations[-1]
+    assert isinstance(first, Station)
+    assert isinstance(last, Station)
     tail, y = plan.boxes[edge.edge.tail], plan.placement.heights[edge.edge.tail]
     inset = _inset(tail, first.y + shift - y)
     start = first.left - inset + tip + (0.0 if forward else length)
@@ -143,7 +157,7 @@ def _inset(box: MeasuredBox, offset: float) -> float:
 
 
 def _line(
-    stations: Sequence[Station],
+    stations: Sequence[Station | Lane],
     shift: float,
     colour: str,
     dashes: tuple[float, ...],

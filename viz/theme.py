@@ -57,12 +57,12 @@ PALE_LINE = "#DDE3E9"
 FORMULA = 21.0  # size of the formula in a box
 LABEL = 16.0  # values and gradients
 SHAPE = 15.0  # the space that a tensor lives in
-NOTE = 14.0  # cluster names, legend
+NOTE = 14.5  # cluster names, legend
 TITLE = 23.0
 CHAIN = 24.0
 
 LARGEST = 2.0  # a small picture on a large page is not blown up more than this
-MARGIN = 36.0
+MARGIN = 30.0
 RADIUS = 13.0  # corners of statements
 LEAF = 58.0  # smallest diameter of a leaf
 PAD = 17.0  # between a formula and its box

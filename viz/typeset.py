@@ -13,6 +13,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
+from itertools import pairwise
 from typing import Any
 
 _RESERVED = "\\{}$&#%^~_<>|'\"`"
@@ -22,7 +23,7 @@ _OPENERS = frozenset("([,=·⋅≈+−×⊙")
 _ACCENTS = {"^": "\N{MODIFIER LETTER CIRCUMFLEX ACCENT}", "~": "\N{SMALL TILDE}"}
 _RIGID = frozenset("=,;+−·⋅×⊙≈<>≤≥→")  # operators that never stretch
 _INFIX = frozenset("=≈+−")  # what stands between two parts of a label
-_FRACTION = 0.84  # the size of a fraction in a label
+_FRACTION = 0.88  # the size of a fraction in a label
 
 
 @dataclass(frozen=True)
@@ -241,6 +242,7 @@ def _outline(symbol: str) -> tuple[float, float, float, str]:
 
 def _correct(root: ET.Element) -> None:
     for parent in list(root.iter()):
+        _join_letters(parent)
         for place, child in enumerate(list(parent)):
             # ziamath sets nested rows several times over.
             while child.tag == "mrow" and len(child) == 1 and parent is not root:
@@ -253,6 +255,14 @@ def _correct(root: ET.Element) -> None:
             if parent.tag == "mover" and child.text in _ACCENTS:
                 child.text = _ACCENTS[child.text]
         _join_signs(parent)
+
+
+def _join_letters(parent: ET.Element) -> None:
+    """The name of an operator that has a digit in it comes as an empty operator and letters."""
+    for empty, letters in list(pairwise(parent)):
+        if empty.tag == "mo" and not empty.text and letters.tag == "mrow" and len(letters):
+            empty.text = "".join(letters.itertext())
+            parent.remove(letters)
 
 
 def _join_signs(parent: ET.Element) -> None:

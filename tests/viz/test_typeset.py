@@ -44,7 +44,7 @@ def test_fractions_of_labels_are_smaller_and_on_the_axis():
     made = typeset_label(r"\frac{\partial L}{\partial w} = -0.110", 16)
     (bar,) = made.bars
     assert bar.y + bar.height / 2 == pytest.approx(-made.axis, abs=0.2)
-    assert {round(g.scale * 12, 1) for g in made.glyphs} == {16.0, 13.4}
+    assert {round(g.scale * 12, 1) for g in made.glyphs} == {16.0, 14.1}
 
 
 def test_fragments_stand_beside_each_other():
