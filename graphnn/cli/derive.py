@@ -44,7 +44,7 @@ def derive(
         str | None, typer.Option(metavar="NAME=VALUE", help="What flows into a tensor output.")
     ] = None,
     lr: Annotated[str | None, typer.Option(metavar="RATE", help="Show the update, too.")] = None,
-    mode: Annotated[str, typer.Option(help="reverse or forward.")] = "reverse",
+    mode: Annotated[str, typer.Option(help="reverse, forward or both.")] = "reverse",
     detail: Detail = "paths",
     index: Annotated[bool, typer.Option("--index", help="Index notation throughout.")] = False,
     assume: Annotated[

@@ -14,9 +14,10 @@ from graphnn.calculus.shapes import shape_text
 from graphnn.derivation.beside import stable_tables
 from graphnn.derivation.context import Context
 from graphnn.derivation.cotangents import delta_steps
-from graphnn.derivation.evaluation import make_context
+from graphnn.derivation.evaluation import fed_numbers, make_context
 from graphnn.derivation.index_form import element
 from graphnn.derivation.local import opened
+from graphnn.derivation.modes import held, mode_tables
 from graphnn.derivation.paths import (
     is_scalar_network,
     no_path,
@@ -28,6 +29,7 @@ from graphnn.derivation.result import Derivation
 from graphnn.derivation.shown import scalar
 from graphnn.derivation.stable import stable_step
 from graphnn.derivation.steps import Side, Step
+from graphnn.derivation.table import Table
 from graphnn.errors import DtypeError, GraphError
 from graphnn.expression.algebra import add, multiply
 from graphnn.expression.names import canonical, did_you_mean, show
@@ -38,7 +40,7 @@ from graphnn.graph.nan import has_nan
 from graphnn.graph.node import FLOATS
 from graphnn.graph.statements import Network, network
 
-MODES = ("reverse", "forward")
+MODES = ("reverse", "forward", "both")
 
 
 def derive(
@@ -58,6 +60,7 @@ def derive(
 
     `wrt` names leaves or intermediate values (default: all parameters, else all leaves), `at`
     gives every leaf a number (else the derivation stays in symbols), `lr` adds the update of each,
+    `mode` is "reverse", "forward" or "both" (side by side, with the work that each does),
     `cotangent` starts a tensor output (else a symbol z̄ does), `assume` states sums such as
     `sum(y)=1`, `index` asks for index notation throughout, `stable` for every statement that the
     stabilise pass changes beside its stable form, and the inputs at which the written one fails.
@@ -72,6 +75,10 @@ def derive(
     """
     if mode not in MODES:
         raise GraphError(f"there is no mode {mode!r}; one of {', '.join(MODES)}")
+    if mode == "both" and cotangent is not None:
+        raise GraphError(
+            "mode both takes no cotangent: a reverse pass starts at each output element"
+        )
     if lr is not None and not math.isfinite(lr):
         raise GraphError(f"the learning rate is a number; {lr} was given")
     if not 1 <= digits <= 15:
@@ -92,17 +99,22 @@ def derive(
     _check_given(net, given)
     ctx = make_context(net, loss, wanted, given, assume, digits, cotangent)
     steps = [*_missing(net, given), *_nan(ctx), *_forward(ctx, index)]
+    tables: tuple[Table, ...] = ()
     if mode == "forward":
         steps += _forward_mode(ctx)
+    elif mode == "both":
+        tables = mode_tables(ctx, None if ctx.values is None else fed_numbers(given))
     else:
         plain = is_scalar_network(ctx) and not index and cotangent is None
         found = scalar_steps(ctx) if plain else None
         steps += delta_steps(ctx, index) if found is None else [*found, *_folded(ctx)]
-    steps += [no_path(ctx, n) for n in wanted if n not in ctx.on_path and mode == "forward"]
+    steps += [no_path(ctx, n) for n in wanted if n not in ctx.on_path and mode != "reverse"]
     if lr is not None:
         steps += _updates(ctx, lr)
     leaves = [h for h in (*graph.inputs, *graph.parameters) if h.name in wanted]
     steps += stable_step(handle, leaves, given if ctx.values is not None else None)
+    if stable:
+        tables += stable_tables(handle, given if ctx.values is None else ctx.values)
     return Derivation(
         loss,
         wanted,
@@ -112,7 +124,7 @@ def derive(
         _final(steps, wanted, loss),
         digits,
         mode,
-        stable_tables(handle, given if ctx.values is None else ctx.values) if stable else (),
+        tables,
     )
 
 
@@ -226,7 +238,8 @@ def _forward_mode(ctx: Context) -> list[Step]:
     """Forward mode: one pass for each input, from the input outwards."""
     if not is_scalar_network(ctx):
         raise GraphError(
-            "forward mode is shown for networks of scalars: it needs one pass for each element"
+            "forward mode is shown for networks of scalars: it needs one pass for each element; "
+            "mode both shows one pass"
         )
     steps: list[Step] = []
     for name in ctx.wrt:
@@ -267,6 +280,8 @@ def _forward_mode(ctx: Context) -> list[Step]:
                     value=result,
                 )
             )
+        if ctx.loss in moved:
+            held(ctx, name, moved[ctx.loss][1])
     return steps
 
 

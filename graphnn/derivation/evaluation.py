@@ -73,7 +73,7 @@ def _numbers(ctx: Context, at: Mapping[str, Any], cotangent: Any) -> None:
     given = {canonical(name): given for name, given in at.items()}
     loss = ctx.net.nodes[ctx.loss]
     nodes = dict(ctx.net.nodes)
-    fed = {name: _as_fed(v) for name, v in given.items()}
+    fed = fed_numbers(given)
     ctx.sizes = bind_sizes(list(nodes.values()), fed)
     seed_node: Node | None = None
     if cotangent is not None or any(size != 1 for size in loss.shape):
@@ -154,6 +154,11 @@ def _axes(statement: Statement) -> dict[Expr, int]:
     op = statement.node.op
     axes = op.axes if isinstance(op, Formula) and statement.index is not None else ()
     return {sym(a.name): a.extent for a in axes if isinstance(a.extent, int)}
+
+
+def fed_numbers(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What was given as arrays for the evaluator: fractions become floats."""
+    return {name: _as_fed(value) for name, value in given.items()}
 
 
 def _as_fed(given: Any) -> Any:

@@ -1,14 +1,16 @@
 """Tables of a derivation: what stands side by side, as data and as text, LaTeX and JSON.
 
 A cell is a line of the derivation (a `Step`) or a sentence. In text the columns stand side by side
-where the table fits the width of a page, else every row becomes a block with the heads before its
-cells.
+where the table fits the width of a page. Else every row becomes a block with the heads before its
+cells; columns that are read from top to bottom leave out the numbers put in, and where that is not
+enough, they stand below each other.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from graphnn.derivation.json import step_data, step_unicode
@@ -19,21 +21,31 @@ from graphnn.derivation.text import WIDE
 
 Cell = Step | str
 GAP = 3
+ROWS = 12
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells under `head`; `notes` are sentences below it."""
+    """Rows of cells under `head`; `notes` are sentences below it.
+
+    `columnwise` tables are read column by column: a row only says what stands at one height.
+    """
 
     section: str
     head: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     notes: tuple[str, ...] = ()
+    columnwise: bool = False
 
 
 def cell_text(cell: Cell, digits: int) -> str:
     """A cell as one line of text."""
     return cell if isinstance(cell, str) else step_unicode(cell, digits)
+
+
+def shown_width(text: str) -> int:
+    """How many columns a text takes: an accent stands on its letter."""
+    return sum(not unicodedata.combining(letter) for letter in text)
 
 
 def table_text(table: Table, digits: int = 3, say: Callable[[str], str] = str) -> str:
@@ -45,18 +57,23 @@ def table_text(table: Table, digits: int = 3, say: Callable[[str], str] = str) -
       1       100
     """
     head = [say(cell) for cell in table.head]
-    rows = [[say(cell_text(cell, digits)) for cell in row] for row in table.rows]
-    widths = [max(len(row[k]) for row in (head, *rows)) for k in range(len(head))]
+    whole = [[say(cell_text(cell, digits)) for cell in row] for row in table.rows]
+    short = [[say(cell_text(_without_numbers(c), digits)) for c in row] for row in table.rows]
     lines = [say(table.section)]
-    if not head:
-        pass
-    elif sum(widths) + GAP * (len(widths) - 1) + 2 <= WIDE:
-        for row in (head, *rows):
-            padded = (cell.ljust(n) for cell, n in zip(row, widths, strict=True))
-            lines.append("  " + (" " * GAP).join(padded).rstrip())
+    beside = _beside(head, whole)
+    if beside is None and table.columnwise:
+        beside = _beside(head, short)
+    if beside is not None:
+        lines += beside
+    elif table.columnwise:
+        for k, name in enumerate(head):
+            lines += ["", f"  {name}"] if k else [f"  {name}"]
+            for row in whole:
+                if row[k]:
+                    lines += _wrapped(row[k], "    ")
     else:
         left = max(map(len, head))
-        for row in rows:
+        for row in whole:
             for name, cell in zip(head, row, strict=True):
                 if cell:
                     lines += _wrapped(cell, f"  {name.ljust(left)}  ")
@@ -65,6 +82,28 @@ def table_text(table: Table, digits: int = 3, say: Callable[[str], str] = str) -
     for note in table.notes:
         lines += _wrapped(say(note), "  ")
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _beside(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str] | None:
+    """Head and rows in columns; None where they are wider than a page."""
+    if not head:
+        return []
+    widths = [max(shown_width(row[k]) for row in (head, *rows)) for k in range(len(head))]
+    if sum(widths) + GAP * (len(widths) - 1) + 2 > WIDE:
+        return None
+    lines = []
+    for row in (head, *rows):
+        padded = (cell + " " * (n - shown_width(cell)) for cell, n in zip(row, widths, strict=True))
+        lines.append("  " + (" " * GAP).join(padded).rstrip())
+    return lines
+
+
+def _without_numbers(cell: Cell) -> Cell:
+    """A line without the side that has numbers put in."""
+    if isinstance(cell, str):
+        return cell
+    kept = tuple(replace(s, relation="=") for s in cell.sides if s.kind != "numbers")
+    return replace(cell, sides=kept)
 
 
 def _wrapped(text: str, first: str) -> list[str]:
@@ -87,16 +126,20 @@ def table_latex(table: Table, digits: int = 3) -> str:
     if not table.head:
         return heading + notes
     columns = "".join(rf"p{{{share:.3f}\linewidth}}" for share in _shares(table, digits))
-    lines = [
-        r"\par\noindent{\small\setlength{\tabcolsep}{0.3em}\renewcommand{\arraystretch}{1.5}%",
-        rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}",
-        " & ".join(prose(cell) for cell in table.head) + r" \tabularnewline \hline",
-    ]
-    lines += [
+    first = " & ".join(prose(cell) for cell in table.head) + r" \tabularnewline \hline"
+    rows = [
         " & ".join(_latex(cell, digits) for cell in row) + r" \tabularnewline" for row in table.rows
     ]
-    lines.append(r"\end{tabular}}\par")
-    return heading + "\n".join(lines) + "\n" + notes
+    made = []
+    # a tabular does not break across pages: a long one is set as several
+    for k in range(0, len(rows), ROWS):
+        head = [first] if k == 0 else []
+        start = (
+            r"\par\noindent{\small\setlength{\tabcolsep}{0.3em}\renewcommand{\arraystretch}{1.5}%"
+        )
+        made += [start, rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}", *head, *rows[k : k + ROWS]]
+        made.append(r"\end{tabular}}\par")
+    return heading + "\n".join(made) + "\n" + notes
 
 
 def _shares(table: Table, digits: int) -> list[float]:
