@@ -73,6 +73,32 @@ class Context:
                 found.setdefault(name, []).append(statement)
         return found
 
+    @cached_property
+    def path_counts(self) -> tuple[dict[str, int], dict[str, int]]:
+        """Name → how many paths lead from the loss to it, and name → how long the longest is."""
+        counts, lengths = {self.loss: 1}, {self.loss: 0}
+        for statement in reversed(self.path_statements):
+            for operand in self.operands(statement):
+                counts[operand] = counts.get(operand, 0) + counts.get(statement.name, 0)
+                further = lengths.get(statement.name, 0) + 1
+                lengths[operand] = max(lengths.get(operand, 0), further)
+        return counts, lengths
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {s.name: k for k, s in enumerate(self.path_statements)}
+
+    def above(self, name: str) -> list[Statement]:
+        """The statements that a value reaches, in the user's order."""
+        found: dict[str, Statement] = {}
+        waiting = [name]
+        while waiting:
+            for statement in self.readers.get(waiting.pop(), ()):
+                if statement.name not in found:
+                    found[statement.name] = statement
+                    waiting.append(statement.name)
+        return sorted(found.values(), key=lambda s: self._places[s.name])
+
     def index(self, name: str) -> tuple[Expr, ...]:
         """The index symbols of a named value; 0 for a dimension of size 1."""
         form = self.forms.get(name)

@@ -48,23 +48,9 @@ def is_scalar_network(ctx: Context) -> bool:
 
 def paths(ctx: Context, name: str) -> list[tuple[str, ...]] | None:
     """The paths from the loss to `name`, or None where there are more than eight."""
-    counts = {ctx.loss: 1}
-    for statement in reversed(ctx.path_statements):
-        for operand in ctx.operands(statement):
-            counts[operand] = counts.get(operand, 0) + counts.get(statement.name, 0)
-    if counts.get(name, 0) > MAX_PATHS:
+    counts, lengths = ctx.path_counts
+    if counts.get(name, 0) > MAX_PATHS or lengths.get(name, 0) > MAX_LINKS:
         return None
-    lengths = {ctx.loss: 0}
-    for statement in reversed(ctx.path_statements):
-        for operand in ctx.operands(statement):
-            further = lengths.get(statement.name, 0) + 1
-            lengths[operand] = max(lengths.get(operand, 0), further)
-    if lengths.get(name, 0) > MAX_LINKS:
-        return None
-    users: dict[str, list[str]] = {}
-    for statement in ctx.path_statements:
-        for operand in ctx.operands(statement):
-            users.setdefault(operand, []).append(statement.name)
     found: list[tuple[str, ...]] = []
     stack: list[tuple[str, ...]] = [(name,)]
     while stack:
@@ -72,7 +58,8 @@ def paths(ctx: Context, name: str) -> list[tuple[str, ...]] | None:
         if path[0] == ctx.loss:
             found.append(path)
         else:
-            stack.extend((user, *path) for user in reversed(users.get(path[0], [])))
+            readers = [s.name for s in ctx.readers.get(path[0], ())]
+            stack.extend((user, *path) for user in reversed(readers))
     return sorted(found, key=len)
 
 
@@ -142,7 +129,7 @@ def _work(ctx: Context, slopes: dict[tuple[str, str], Expr]) -> Step:
     for name in ctx.wrt:
         ones = {name}
         moved = {name}
-        for statement in ctx.path_statements:
+        for statement in ctx.above(name):
             reads = [r for r in ctx.operands(statement) if r in moved]
             if reads:
                 moved.add(statement.name)

@@ -113,3 +113,24 @@ def test_the_gradients_of_twelve_layers_are_those_of_the_graph():
     gradients = gnn.evaluate(gnn.grad(loss, list(made.wrt)), **at)
     for name in made.wrt:
         assert close(made.gradients[name], gradients[name])
+
+
+def test_a_sum_of_many_leaves_walks_the_network_once_not_once_a_leaf(monkeypatch):
+    from graphnn.derivation.context import Context
+
+    def looked_up(count):
+        found = []
+        right = Context.operands
+        monkeypatch.setattr(
+            Context, "operands", lambda ctx, s: found.append(s) or right(ctx, s), raising=True
+        )
+        total = gnn.parameter("w0", dtype="float64")
+        for k in range(1, count):
+            total = total + gnn.parameter(f"w{k}", dtype="float64")
+        made = gnn.derive(gnn.name("L", total * total), at={f"w{k}": k / 8 for k in range(count)})
+        monkeypatch.undo()
+        assert len(made.gradients) == count
+        return len(found)
+
+    few, many = looked_up(100), looked_up(400)
+    assert many < 6 * few
