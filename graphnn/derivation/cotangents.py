@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
-from itertools import chain as chained
-from itertools import count
 
 import numpy as np
 
 from graphnn.derivation.context import Context, cotangent_name
-from graphnn.derivation.index_form import CALLS, element
+from graphnn.derivation.index_form import element
 from graphnn.derivation.index_lines import (
     CANCELLED,
     assumable,
@@ -23,6 +21,7 @@ from graphnn.derivation.index_lines import (
     reasons,
 )
 from graphnn.derivation.local import (
+    delta_name,
     local,
     opened_terms,
     partial,
@@ -40,8 +39,6 @@ from graphnn.derivation.transpose import why_the_transpose
 from graphnn.derivation.written import terms_tree
 from graphnn.derivation.zeros import cotangent_reason
 from graphnn.expression.algebra import ONE
-from graphnn.expression.functions import FUNCTIONS
-from graphnn.expression.names import parts as name_parts
 from graphnn.expression.names import show
 from graphnn.expression.tree import postorder, sym, symbols
 from graphnn.expression.unicode import to_unicode
@@ -308,15 +305,11 @@ def _cotangent_steps(
     forms = [final] if whole is None else [final, whole[0]]
     if zero_sum := next((t for f in forms if (t := adds_to_zero(ctx, f, free, result))), ""):
         sides[-1] = replace(sides[-1], rule="; ".join(r for r in (sides[-1].rule, zero_sum) if r))
-    define = name not in ctx.wrt or len(_uses(ctx, name)) > 1
+    # an intermediate value's gradient is a δ, also where it is what was asked for
+    define = name not in ctx.wrt or name in ctx.statements
     called = None
     if define and name in ctx.forms:
-        argument = any(
-            (form := ctx.forms[s.name]) is not None
-            and (form.hidden or form.tree.head in CALLS or form.tree.head in FUNCTIONS)
-            for s, _ in arriving
-        )
-        called = _delta_name(name, taken, argument)
+        called = delta_name(ctx, name, [s for s, _ in arriving], taken)
         taken.add(called)
         if result is not None:
             ctx.extra[called] = result
@@ -379,17 +372,6 @@ def _names(found: Terms) -> set[str]:
 def _uses(ctx: Context, name: str) -> list[str]:
     statement = ctx.statements.get(name)
     return [] if statement is None else ctx.operands(statement)
-
-
-def _delta_name(name: str, taken: set[str], argument: bool) -> str:
-    """δ₁ for z₁, δ for z where it is the argument of a function; else δ with the name below it."""
-    number = name_parts(name)[2]
-    wanted = f"delta{number}" if number.isdigit() else "delta"
-    stem = name.replace("_", "")
-    candidates = chained(
-        [wanted] if argument else [], [f"delta_{stem}"], (f"delta_{stem}{k}" for k in count())
-    )
-    return next(c for c in candidates if c not in taken)
 
 
 def _shapes(ctx: Context, name: str) -> str:

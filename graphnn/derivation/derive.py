@@ -94,7 +94,7 @@ def derive(
         raise GraphError(f"at= maps names to values, {{'x': 2}}; {type(at).__name__} was given")
     net = network(Graph({loss: handle}), detail)
     loss = net.names.get(handle.node, loss)
-    wanted = _wanted(graph, net, wrt)
+    wanted, outside = _wanted(graph, net, wrt)
     given = {canonical(name): value for name, value in (at or {}).items()}
     _check_given(net, given)
     ctx = make_context(net, loss, wanted, given, assume, digits, cotangent)
@@ -109,18 +109,24 @@ def derive(
         found = scalar_steps(ctx) if plain else None
         steps += delta_steps(ctx, index) if found is None else [*found, *_folded(ctx)]
     steps += [no_path(ctx, n) for n in wanted if n not in ctx.on_path and mode != "reverse"]
+    sections = [step.section for step in steps if step.section != "Forward"]
+    section = sections[-1] if sections else "Chain rule"
+    steps += [replace(no_path(ctx, name), section=section) for name in outside]
     if lr is not None:
         steps += _updates(ctx, lr)
     leaves = [h for h in (*graph.inputs, *graph.parameters) if h.name in wanted]
     steps += stable_step(handle, leaves, given if ctx.values is not None else None)
     if stable:
         tables += stable_tables(handle, given if ctx.values is None else ctx.values)
+    gradients = None if ctx.values is None else {n: _gradient(ctx, n) for n in wanted}
+    if gradients is not None:
+        gradients |= {n: np.zeros(_sizes(ctx, h)) for n, h in outside.items()}
     return Derivation(
         loss,
-        wanted,
+        (*wanted, *outside),
         tuple(steps),
         None if ctx.values is None else dict(ctx.values),
-        None if ctx.values is None else {n: _gradient(ctx, n) for n in wanted},
+        gradients,
         _final(steps, wanted, loss),
         digits,
         mode,
@@ -143,19 +149,30 @@ def _gradient(ctx: Context, name: str) -> Any:
     return found
 
 
-def _wanted(graph: Graph, net: Network, wrt: Any) -> tuple[str, ...]:
+def _wanted(graph: Graph, net: Network, wrt: Any) -> tuple[tuple[str, ...], dict[str, Handle]]:
+    """The names to differentiate by, and the named values that the loss does not depend on."""
     if wrt is None:
         own = [p.name for p in graph.parameters if p.name in net.nodes]
-        return tuple(str(n) for n in own) or net.leaves
-    names = [wrt] if isinstance(wrt, str | Handle) else list(wrt)
-    found = []
-    for w in names:
+        return tuple(str(n) for n in own) or net.leaves, {}
+    if isinstance(wrt, Mapping):
+        raise GraphError("wrt says by what to differentiate; numbers go to at=: derive(L, at={…})")
+    found: list[str] = []
+    outside: dict[str, Handle] = {}
+    for w in [wrt] if isinstance(wrt, str | Handle) else list(wrt):
         called = canonical(w) if isinstance(w, str) else net.names.get(w.node, w.name or "")
-        if called not in net.nodes:
-            resolve(graph, w)
+        if called in net.nodes and (isinstance(w, str) or net.nodes[called] is w.node):
+            found.append(net.names[net.nodes[called]])
+            continue
+        handle = w if isinstance(w, Handle) else resolve(graph, w)
+        if not called or called in net.nodes:
             raise GraphError(f"{called or w} is no value of the network; name it with gnn.name")
-        found.append(net.names[net.nodes[called]])
-    return tuple(found)
+        outside[called] = handle
+    return tuple(found), outside
+
+
+def _sizes(ctx: Context, handle: Handle) -> list[int]:
+    """The shape of a value in numbers; a size that no value of the network has is 1."""
+    return [s if isinstance(s, int) else ctx.sizes.get(str(s), 1) for s in handle.shape]
 
 
 def _check_given(net: Network, given: Mapping[str, Any]) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from itertools import chain as chained
+from itertools import count
 
 from graphnn.derivation.context import Context
-from graphnn.derivation.index_form import IndexForm
+from graphnn.derivation.index_form import CALLS, IndexForm
 from graphnn.derivation.knowledge import open_hidden
 from graphnn.derivation.simplify import cancelled, normalise
 from graphnn.derivation.terms import Term, Terms, local_terms
 from graphnn.expression.algebra import ONE, negate
+from graphnn.expression.functions import FUNCTIONS
+from graphnn.expression.names import parts as name_parts
 from graphnn.expression.tree import Expr, apply, postorder, sym
 from graphnn.graph.statements import Statement
 
@@ -66,6 +70,22 @@ def _reads(e: Expr, name: str) -> bool:
 def is_negative_number(e: Expr) -> bool:
     """True for a number below 0."""
     return e.head == "num" and bool(e.args[0] < 0)
+
+
+def delta_name(ctx: Context, name: str, readers: Sequence[Statement], taken: Container[str]) -> str:
+    """δ₁ for z₁, δ for z where it is the argument of a function; else δ with the name below it."""
+    argument = any(
+        (form := ctx.forms[s.name]) is not None
+        and (form.hidden or form.tree.head in CALLS or form.tree.head in FUNCTIONS)
+        for s in readers
+    )
+    number = name_parts(name)[2]
+    wanted = f"delta{number}" if number.isdigit() else "delta"
+    stem = name.replace("_", "")
+    candidates = chained(
+        [wanted] if argument else [], [f"delta_{stem}"], (f"delta_{stem}{k}" for k in count())
+    )
+    return next(c for c in candidates if c not in taken)
 
 
 def spaced(parts: Sequence[Expr], ones: bool = False) -> Expr:

@@ -15,6 +15,7 @@ import numpy as np
 from graphnn.derivation.context import Context
 from graphnn.derivation.knowledge import leaf_count
 from graphnn.derivation.local import (
+    delta_name,
     joined_sum,
     local,
     opened,
@@ -213,16 +214,19 @@ def _product_steps(
             )
         else:
             steps.append(
-                Step(
-                    "chain",
-                    name,
-                    lhs,
-                    tuple(sides),
-                    rule,
-                    path,
-                    section,
-                    value=result,
-                    stacked=True,
+                _defined(
+                    ctx,
+                    Step(
+                        "chain",
+                        name,
+                        lhs,
+                        tuple(sides),
+                        rule,
+                        path,
+                        section,
+                        value=result,
+                        stacked=True,
+                    ),
                 )
             )
     if len(found) > 1:
@@ -238,18 +242,32 @@ def _product_steps(
             sides_.append(Side(shown, "numbers"))
             same = "=" if reproduces(shown, result, ctx.digits) else "≈"
             sides_.append(ctx.result(result, same))
-        last = Step(
-            "accumulate",
-            name,
-            lhs,
-            tuple(sides_),
-            used_twice(name, len(found)),
-            (),
-            section,
-            value=result,
+        last = _defined(
+            ctx,
+            Step(
+                "accumulate",
+                name,
+                lhs,
+                tuple(sides_),
+                used_twice(name, len(found)),
+                (),
+                section,
+                value=result,
+            ),
         )
         steps = [head, *steps, last]
     return steps
+
+
+def _defined(ctx: Context, step: Step) -> Step:
+    """The gradient of an intermediate value as a δ: `δ := ∂L/∂z = …`; of a leaf as it is."""
+    if step.statement not in ctx.statements or step.lhs is None:
+        return step
+    readers = ctx.readers.get(step.statement, [])
+    called = delta_name(ctx, step.statement, readers, {*ctx.net.nodes, *ctx.extra})
+    if step.value is not None:
+        ctx.extra[called] = step.value
+    return replace(step, lhs=sym(called), sides=(Side(step.lhs), *step.sides), define=True)
 
 
 def _reaches(ctx: Context, name: str, count: int) -> str:

@@ -64,7 +64,7 @@ def _function_reason(ctx: Context, name: str) -> str:
             argument = node.args[0] if node.args[0].head != "[]" else node.args[0].args[0]
             if not np.any(at):
                 return f"{argument} = 0 is the kink of ReLU, its derivative there is 0 (convention)"
-            return f"the ReLU of {show(name)} is off at {argument} ≤ 0 (a dead unit here)"
+            return f"the ReLU of {show(name)} is off at {argument} ≤ 0 (a dead unit here; leaky ReLU keeps a slope)"
         if node.head != "relu" and at is not None and np.all(np.abs(at) > 30):
             sign = "σ" if node.head == "sigmoid" else "tanh"
             return f"{sign} is saturated at {show(name)}"

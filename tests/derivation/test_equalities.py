@@ -6,6 +6,7 @@ derivation itself.
 """
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -168,8 +169,34 @@ def test_a_leaf_without_a_path_has_the_gradient_zero_and_says_so():
     program = gnn.parse("z = w^2; u = 3*q; L = z + 0*u", parameters=["w", "q"])
     made = gnn.derive(program.graph, at={"w": 2, "q": 5})
     assert made.gradients["q"] == 0
-    with pytest.raises(GraphError, match="q"):
-        gnn.derive(graph, ["w", "q"], at={"w": 2})
+    made = gnn.derive(graph, ["w", "q"], at={"w": 2})
+    assert made.gradients["w"] == 4 and made.gradients["q"] == 0
+
+
+def test_a_value_that_the_loss_does_not_read_has_the_gradient_zero():
+    w, u = gnn.parameter("w", dtype="float64"), gnn.parameter("u", (2, 3), dtype="float64")
+    loss = gnn.name("L", w * w)
+    made = gnn.derive(loss, [u, w], at={"w": 2})
+    assert made.wrt == ("w", "u") and made.gradients["w"] == 4
+    assert made.gradients["u"].shape == (2, 3) and not np.any(made.gradients["u"])
+    assert any("L does not depend on u (no path)" in r for r in rules(made)["∂L/∂u"])
+    alone = gnn.derive(loss, u)
+    assert alone.gradients is None and "no path" in str(alone)
+    two = gnn.Graph({"L": loss, "M": gnn.name("M", u * w)})
+    assert not np.any(gnn.derive(two, "u", at={"w": 2}).gradients["u"])
+
+
+@pytest.mark.parametrize(
+    ("text", "shapes", "line"),
+    [
+        ("z = w*x + b; a = sigmoid(z); L = (y - a)^2/2", {}, "δ := ∂L/∂z = ∂L/∂a · ∂a/∂z"),
+        ("z1 = w*x; a = tanh(z1); L = a^2", {}, "δ₁ := ∂L/∂z₁ = ∂L/∂a · ∂a/∂z₁"),
+        ("z = W x; h = tanh(z); L = sum(h^2)", {"W": (2, 2), "x": (2,)}, "δ (2,) := ∂L/∂z = 2"),
+    ],
+)
+def test_the_gradient_of_an_intermediate_value_is_a_delta(text, shapes, line):
+    made = derived(text, "z1" if "z1" in text else "z", None, shapes)
+    assert line in re.sub(r"\s+", " ", str(made))
 
 
 def test_at_a_kink_the_convention_is_named():
@@ -232,6 +259,7 @@ def test_missing_values_leave_the_derivation_in_symbols():
         ({"at": {"w": 1, "x": 2, "z": 2}}, r"z is computed by the statement z = w·x"),
         ({"at": {"w": 1, "x": 2, "q": 2}}, r"there is no q"),
         ({"wrt": "q"}, r"there is no q"),
+        ({"wrt": {"w": 1, "x": 2}}, r"numbers go to at="),
         ({"mode": "sideways"}, r"no mode 'sideways'"),
         ({"detail": "all"}, r"no detail 'all'"),
         ({"digits": 0}, r"digits"),
