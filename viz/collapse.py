@@ -25,9 +25,16 @@ def collapsed(view: View) -> View:
     members: dict[str, list[Box]] = {}
     for box in view.boxes:
         members.setdefault(owners[box.key], []).append(box)
-    boxes = tuple(_merged(key, inside) for key, inside in members.items())
+    names = {box.key: box.name.text for box in view.boxes}
+    entering: dict[str, list[str]] = {}
+    for edge in view.edges:
+        if owners[edge.tail] != owners[edge.head]:
+            entering.setdefault(owners[edge.head], []).append(names[edge.tail])
+    boxes = tuple(_merged(key, inside, entering.get(key, ())) for key, inside in members.items())
     edges = _outside(view.edges, owners)
-    return _counted(replace(view, boxes=_ordered(boxes, edges), edges=edges, clusters=()))
+    path = None if view.path is None else frozenset(owners[key] for key in view.path)
+    made = replace(view, boxes=_ordered(boxes, edges), edges=edges, clusters=(), path=path, sums=())
+    return _counted(made)
 
 
 def _owners(view: View) -> dict[str, str]:
@@ -67,10 +74,11 @@ def _is_cyclic(edges: Iterable[Edge], owners: Mapping[str, str]) -> bool:
     return len(ready) < len(waiting)
 
 
-def _merged(key: str, inside: Sequence[Box]) -> Box:
+def _merged(key: str, inside: Sequence[Box], entering: Sequence[str]) -> Box:
+    """One box for several; its `shape` tells what happens inside, of what enters as □."""
     folded = [box for box in inside if box.kind in ("parameter", "constant")]
     if len(inside) == 1:
-        return inside[0]
+        return replace(inside[0], key=key)
     if not key.startswith("scope:"):
         (box,) = (b for b in inside if b.key == key)
         return replace(box, note=_parameters(folded))
@@ -78,6 +86,8 @@ def _merged(key: str, inside: Sequence[Box]) -> Box:
     called = Label(rf"\text{{{protect(name)}}}", name)
     kind = "loss" if any(box.kind == "loss" for box in inside) else "statement"
     told = "; ".join(box.formula.text for box in inside if not box.is_leaf)
+    for one in entering:
+        told = re.sub(rf"(?<!\w){re.escape(one)}(?![₀-₉])", "□", told)
     last = inside[-1]
     return Box(
         key, kind, called, called, Label(NOTHING.latex, told), last.above, NOTHING,
@@ -160,11 +170,13 @@ def _counted(view: View) -> View:
             run.append([box.key])
     into = {key: keys[0] for keys in run for key in keys}
     boxes = [_times([by_key[key] for key in keys]) for keys in run]
-    return replace(view, boxes=tuple(boxes), edges=_outside(view.edges, into))
+    path = None if view.path is None else frozenset(into[key] for key in view.path)
+    return replace(view, boxes=tuple(boxes), edges=_outside(view.edges, into), path=path)
 
 
 def _signature(box: Box) -> str:
-    return _INDEX.sub("#", f"{box.kind} {box.shape.text} {box.note.text}")
+    told = f"{box.kind} {box.shape.text} {box.note.text}"
+    return _INDEX.sub("#", told.replace(" ", ""))
 
 
 def _times(boxes: Sequence[Box]) -> Box:

@@ -174,15 +174,22 @@ def _chain(chain: Chain) -> Group:
     lowest = max(c.main.descent + c.main.axis for c in columns)
     under = lowest + 11 + max((c.under.ascent for c in columns if c.under), default=0.0)
     shapes: list[Shape] = []
+    middles: list[float] = []
     x = 0.0
     for column, after in [*pairwise(columns), (columns[-1], None)]:
-        middle = x + column.width / 2
-        shapes.append(column.text(middle))
-        if column.under:
-            left = middle - column.under.width / 2
-            shapes.append(Text(left, under, column.under, theme.MUTED))
+        middles.append(x + column.width / 2)
         tight = r"\cdot" in (column.latex, after.latex if after else "")
         x += column.width + (11.0 if tight else 15.0)
+    for k, column in enumerate(columns):
+        middle = middles[k]
+        if column.latex in (r"\cdot", "=", chain.relation):
+            # What stands below a factor may be wider than the factor: signs stand between factors.
+            left = middles[k - 1] + columns[k - 1].main.width / 2
+            middle = (left + middles[k + 1] - columns[k + 1].main.width / 2) / 2
+        shapes.append(column.text(middle))
+        if column.under:
+            start = middle - column.under.width / 2
+            shapes.append(Text(start, under, column.under, theme.MUTED))
     return Group("chain", "the chain rule along one path", tuple(shapes))
 
 

@@ -18,7 +18,7 @@ _PARTS = 8  # pieces into which an S is cut before it is offset
 TURN = 14.0  # radius of a corner of a lane
 _ROUND = 0.5522847498  # control points of a quarter circle
 _LEVEL = 2.5  # a smaller difference is no turn
-_TIGHT = 0.68  # of the usual distance between two edges, where that keeps one of them level
+_TIGHT = 0.66  # of the usual distance between two edges, where that keeps one of them level
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ def _dock(
         for key, m in plan.edges.items():
             meeting.setdefault(m.edge.tail if end == 0 else m.edge.head, []).append(key)
         for box, keys in meeting.items():
-            half = plan.boxes[box].height / 2 - 11
+            half = plan.boxes[box].height / 2 - 8
             y = plan.placement.heights[box]
             wanted = [docked[key][near].y - y for key in keys]
             for key, offset in zip(keys, ports(wanted, half, theme.PORT), strict=True):

@@ -46,8 +46,9 @@ def spread(view: View) -> View:
     edges = tuple(
         replace(edge, tail=_copy(edge)) if edge.tail in copied else edge for edge in view.edges
     )
-    sums = (by_key[key].total for key in copied)
     path = view.path
+    told = [key for key in copied if path is None or key in path]
+    sums = (by_key[key].total for key in told)
     if path is not None:
         path |= {_copy(e) for key, found in copied.items() if key in path for e in found}
     return replace(

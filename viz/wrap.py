@@ -22,8 +22,10 @@ _CUTS = 28  # places that are tried
 _GAP = 34.0  # between two rows, with room for no lane
 _SIDE = 30.0  # from the end of a row to where an edge turns
 _FRAME = (2 * theme.MARGIN, 2 * theme.MARGIN + 50)  # what stands around the graph
+_ENOUGH = 0.9  # a picture of this size needs no more rows
 _WORTH = 1.12  # a wrapped picture is so much larger on the page, or is left as it was
-_COST = 0.035  # of the size for each edge that crosses
+_LANES = 4  # edges that go on in the next row, at most, where there is a choice
+_COST = 0.06  # of the size for each edge that crosses
 
 
 def wrapped(plan: Plan, page: tuple[float, float]) -> Plan:
@@ -37,7 +39,9 @@ def wrapped(plan: Plan, page: tuple[float, float]) -> Plan:
     if alone >= LEGIBLE:
         return plan
     fewest = min(map(len, crossing.values()))
-    cuts = [c for c in columns[:-1] if _is_open(plan, c) and len(crossing[c]) <= max(2, fewest)]
+    cuts = [
+        c for c in columns[:-1] if _is_open(plan, c) and len(crossing[c]) <= max(_LANES, fewest)
+    ]
     cuts = cuts[:: len(cuts) // _CUTS + 1]
     best = alone * _WORTH
     chosen: tuple[int, ...] = ()
@@ -46,7 +50,7 @@ def wrapped(plan: Plan, page: tuple[float, float]) -> Plan:
             rows = _split(columns, tried)
             lanes = sum(len(crossing[c]) for c in tried)
             sizes = [_size(plan, extents, row) for row in rows]
-            found = _fit(sizes, lanes, page) * (1 - _COST * lanes)
+            found = min(_fit(sizes, lanes, page), _ENOUGH) * (1 - _COST * lanes)
             if found > best:
                 best, chosen = found, tried
     return _moved(plan, _split(columns, chosen), extents, crossing) if chosen else plan

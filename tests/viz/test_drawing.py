@@ -209,6 +209,22 @@ def test_the_picture_of_the_readme_is_up_to_date(tmp_path):
     assert made.read_text("utf-8") == (root / "examples/one_neuron.svg").read_text("utf-8")
 
 
+def test_the_other_pictures_are_up_to_date_and_small(tmp_path):
+    root = Path(__file__).parents[2]
+    subprocess.run(
+        [sys.executable, "examples/pictures.py", "-o", tmp_path],
+        cwd=root,
+        check=True,
+        capture_output=True,
+        env={"PYTHONPATH": str(root), "PATH": _path()},
+    )
+    made = {path.name: path.read_text("utf-8") for path in tmp_path.iterdir()}
+    assert len(made) == 5
+    kept = {path.name: path.read_text("utf-8") for path in (root / "examples/pictures").iterdir()}
+    assert made == kept
+    assert all(len(text) < 150_000 for text in made.values())
+
+
 def test_graphnn_does_not_know_viz():
     code = "import sys, graphnn; print([m for m in sys.modules if m.split('.')[0] in ('viz', 'graphviz', 'ziamath')])"
     ran = subprocess.run(
