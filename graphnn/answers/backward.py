@@ -22,6 +22,9 @@ from graphnn.graph.statements import Statement
 MAX_PATHS = 24
 MAX_EDITS = 300
 
+WHOLE, EVERY = -1, -2
+"""Places of an edit: of a whole statement, and every contribution of an op alike."""
+
 Sent = Callable[[Node, Node], Node | None]
 """(upstream, result) → what is sent back in its place; None for nothing."""
 
@@ -40,7 +43,7 @@ class Mistake:
 class _Edit:
     """A change of one contribution: number `place` of those that an op's `node` sends back.
 
-    Of a whole statement (`place` −1) it is what the statement sends to the named value `read`.
+    Of a whole statement (`place` WHOLE) it is what the statement sends to the named value `read`.
     """
 
     kind: str
@@ -102,7 +105,7 @@ class Backward:
             given = accumulate(arriving.pop(node))
             for number, (_, operand, _, result) in enumerate(sent_back(node, given, self.on_path)):
                 sent: Node | None = result
-                if edit is not None and (edit.node, edit.place) == (node, number):
+                if edit is not None and edit.node is node and edit.place in (number, EVERY):
                     sent = edit.send(given, result)
                 if sent is not None:
                     arriving.setdefault(operand, []).append(sent)
@@ -177,10 +180,10 @@ class Backward:
             pair = (statement.name, names[read])
             if statement.node.shape == read.shape:
                 message = f"the inner derivative ∂{above}/∂{below} is missing"
-                yield _Edit("inner", pair, message, statement.node, -1, read, _upstream)
+                yield _Edit("inner", pair, message, statement.node, WHOLE, read, _upstream)
             if used[read] > 1:
                 message = f"the path through {above} is missing: {below} is used there, too"
-                yield _Edit("path", pair, message, statement.node, -1, read, _nothing)
+                yield _Edit("path", pair, message, statement.node, WHOLE, read, _nothing)
 
     def _op_edits(self) -> Iterator[_Edit]:
         for statement in reversed(self.statements):
@@ -194,6 +197,10 @@ class Backward:
                 for _, operand, _, _ in trial:
                     counted[operand] = counted.get(operand, 0) + 1
                 uses = _uses(statement, self.on_path)
+                if len(trial) > 1 and all(_branches(result) for _, _, _, result in trial):
+                    message = f"the derivative of {node.kind} in {whole} is the other branch's"
+                    for branch in _branches(trial[0][3]):
+                        yield _Edit("branch", (statement.name,), message, node, EVERY, None, branch)
                 for number, (_, operand, _, result) in enumerate(trial):
                     if operand.shape == node.shape:
                         message = f"an inner derivative is missing: that of {node.kind} in {whole}"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from graphnn.answers.reading import Side
 from graphnn.expression.names import show
-from graphnn.expression.tree import Expr, apply, num, sym
+from graphnn.expression.tree import Expr, apply, sym, symbols
 from graphnn.graph.handle import Handle
 from graphnn.graph.node import Node
 from graphnn.text.functions import function
@@ -43,11 +43,12 @@ def built(
     index: tuple[Expr, ...] | None,
     values: Mapping[str, Handle],
     text: str,
-    extents: Mapping[str, int] | None = None,
+    ones: Mapping[str, Handle] | None = None,
 ) -> Built:
     """The node of one side over named values; `index` is the left side's, None for a tensor.
 
-    `extents` are those of index names that the side does not read.
+    `ones` are tensors of ones by index name: a factor that gives an index its extent, where the
+    side itself reads nothing with it (`dL/dz[j] = 1`).
 
     Raises TextError or ShapeError with a caret.
     """
@@ -62,12 +63,8 @@ def built(
         ranks = {name: handle.ndim for name, handle in values.items()}
         indices = frozenset({*found.indices, *names})
         read = resolve(line.body, ranks, indices)
-        bounds = tuple(
-            (name, num(size))
-            for name, size in (extents or {}).items()
-            if name in names and name not in found.indices
-        )
-        lowered = Indexed(values, indices, bounds, "float64")
+        extended = {f"1{name}": one for name, one in (ones or {}).items()}
+        lowered = Indexed({**values, **extended}, indices, (), "float64")
         tree = read.tree
         unsummed: tuple[str, ...] = ()
         try:
@@ -89,6 +86,10 @@ def built(
                 )
             if loose:
                 tree, unsummed = apply("Σ", *map(sym, loose), tree), loose
+            seen = {name for _, part in found.elements for e in part for name in symbols(e)}
+            for axis in axes:
+                if axis.args[0] not in seen and ones:
+                    tree = apply("*", tree, apply("[]", sym(f"1{axis.args[0]}"), axis))
             handle = lowered.statement(tree, axes, "=", "answer")
         except Place as place:
             raise point.at(place, read, line) from None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,8 @@ from graphnn.answers.points import Point
 from graphnn.answers.reading import Derivative, Side
 from graphnn.answers.subject import SEED, Slope, Subject
 from graphnn.expression.tree import Expr
-from graphnn.graph.evaluate import evaluate_nodes
 from graphnn.graph.handle import Handle
+from graphnn.graph.leaves import input as make_input
 from graphnn.graph.node import Node
 
 Array = npt.NDArray[Any]
@@ -37,7 +38,7 @@ class Case:
     feeds: list[Point]
     text: str
 
-    @property
+    @cached_property
     def axes(self) -> tuple[Expr, ...]:
         """The index names on the left."""
         return letters(self.target.index, self.values)
@@ -50,35 +51,43 @@ class Case:
         """The elements of a whole derivative that the left side names."""
         return selected(array, self.target.index, self.axes)
 
-    def extents(self) -> dict[str, int]:
-        """How far the index names on the left run, at the first point."""
+    @cached_property
+    def ones(self) -> dict[str, Handle]:
+        """For each index name on the left a tensor of ones as long as it runs, fed at each point."""
+        made: dict[str, Handle] = {}
+        for axis in self.axes:
+            place = list(self.target.index or ()).index(axis)
+            name = f"1{axis.args[0]}"
+            made[axis.args[0]] = make_input(name, (self.slope.shape[place],), "float64")
+        if made:
+            self.feeds = self.completed(self.feeds, made)
+        return made
+
+    def completed(self, feeds: Sequence[Point], ones: Iterable[str]) -> list[Point]:
+        """The points with those ones fed."""
         if not self.axes:
-            return {}
-        shape = self.wanted(self.feeds[:1])[0].shape
-        return {axis.args[0]: size for axis, size in zip(self.axes, shape, strict=True)}
+            return list(feeds)
+        return [
+            feed | {f"1{n}": np.ones(size) for n, size in zip(ones, wanted.shape, strict=True)}
+            for feed, wanted in zip(feeds, self.wanted(feeds), strict=True)
+        ]
 
     def build(self, side: Side | None = None) -> Built:
         """The side, or another one in its place, as a node."""
         side = side or self.side
-        return built(side, self.target.index, self.values, self.text, self.extents())
+        return built(side, self.target.index, self.values, self.text, self.ones)
 
-    def numbers(self, node: Node, feeds: Sequence[Point] | None = None) -> list[Array]:
-        """The values of a node at every point."""
-        return [
-            np.asarray(evaluate_nodes([node], feed, rounded=False)[node], dtype=np.float64)
-            for feed in feeds or self.feeds
-        ]
+    def numbers(self, node: Node, feeds: Sequence[Point] | None = None) -> Iterator[Array]:
+        """The values of a node at each point."""
+        for feed in self.feeds if feeds is None else self.completed(feeds, self.ones):
+            yield self.about.evaluate(node, feed)
 
-    def gradients(self, node: Node, feeds: Sequence[Point] | None = None) -> list[Array]:
-        """The values of a candidate for the whole derivative: the elements on the left."""
-        made = []
-        for feed in feeds or self.feeds:
+    def gradients(self, node: Node) -> Iterator[Array]:
+        """The values at each point of a candidate for the derivative: the elements on the left."""
+        rank = len(self.slope.shape)
+        for feed in self.feeds:
             fed = feed
             if self.slope.seed is not None:
-                shape = np.shape(self.about.value(self.slope, feed))
-                fed = {**feed, SEED: np.ones(shape)}
-            found = evaluate_nodes([node], fed, rounded=False)[node]
-            array = np.asarray(found, dtype=np.float64)
-            rank = len(self.slope.shape)
-            made.append(self.chosen(array.reshape((1,) * (rank - array.ndim) + array.shape)))
-        return made
+                fed = {**feed, SEED: np.ones(self.about.value(self.slope, feed).shape)}
+            array = self.about.evaluate(node, fed)
+            yield self.chosen(array.reshape((1,) * (rank - array.ndim) + array.shape))

@@ -11,7 +11,7 @@ import numpy as np
 from graphnn.answers.building import Built, built
 from graphnn.answers.case import Array, Case
 from graphnn.answers.judging import agreements, same
-from graphnn.answers.points import Point, Sum, given_point, nearby, random_points
+from graphnn.answers.points import RANDOM_POINTS, Point, Sum, given_point, nearby, random_points
 from graphnn.answers.reading import Answer, Definition, Written, literal_digits, read_answers
 from graphnn.answers.slips import Wrong, likely_slips
 from graphnn.answers.subject import Subject, check_given, subject
@@ -102,10 +102,9 @@ class _Examiner:
             slope = about.slope(read, self.points[-1])
             self.values[read.name] = make_input(read.name, slope.shape, "float64")
 
-    def random(self, sums: Sequence[Sum]) -> list[Point]:
-        return random_points(
-            self.about.leaves, self.given, list(self.about.network.nodes.values()), sums
-        )
+    def random(self, sums: Sequence[Sum], count: int = RANDOM_POINTS) -> list[Point]:
+        nodes = list(self.about.network.nodes.values())
+        return random_points(self.about.leaves, self.given, nodes, sums, count)
 
     def feeds(self, points: Sequence[Point]) -> list[Point]:
         """The points, with the value of every derivative that the text reads."""
@@ -155,7 +154,7 @@ class _Examiner:
         wanted = case.wanted()
         try:
             made = case.build()
-            found = case.numbers(made.node)
+            found = list(case.numbers(made.node))
         except ShapeError as error:
             return self.wrong(case, shown, wanted, None, None, error)
         found = [_spread(f, w, bool(case.axes)) for f, w in zip(found, wanted, strict=True)]
@@ -230,7 +229,7 @@ class _Examiner:
             )
         if made is not None and made.unsummed:
             return self.unsummed(case, shown, wanted, found, made)
-        agreed = agreements(found, wanted)
+        agreed = list(agreements(found, wanted))
         place = agreed.index(False) if False in agreed else 0
         whole = found[place] if np.all(np.isfinite(found[place])) else None
         slips = ()
@@ -288,7 +287,7 @@ class _Examiner:
         (feed,) = self.feeds([nearby(self.points[0], self.about.leaves)])
         axes = bool(case.axes)
         (wanted,) = case.wanted([feed])
-        found = _spread(case.numbers(made.node, [feed])[0], wanted, axes)
+        found = _spread(next(case.numbers(made.node, [feed])), wanted, axes)
         if not same([found], [wanted]):
             return ()
         message = "right but for the convention: the values given lie on a kink, where it decides"
@@ -302,20 +301,19 @@ class _Examiner:
             for axis in range(len(node.shape)):
                 one = Sum(name, axis, 1.0)
                 try:
-                    points = self.feeds(self.random([*self.sums, one]))
-                    wanted = case.wanted(points)
-                    found = [
-                        _spread(f, w, bool(case.axes))
-                        for f, w in zip(case.numbers(made.node, points), wanted, strict=True)
-                    ]
+                    if self.agrees(case, made, one, 1) and self.agrees(case, made, one, 12):
+                        found = np.asarray(self.given.get(name, np.nan), dtype=np.float64)
+                        return name, axis, name in self.given and one.holds(found)
                 except GraphError:
                     continue
-                if same(found, wanted):
-                    holds = name in self.given and one.holds(
-                        np.asarray(self.given[name], dtype=np.float64)
-                    )
-                    return name, axis, holds
         return None
+
+    def agrees(self, case: Case, made: Built, one: Sum, count: int) -> bool:
+        """Whether the answer is right at some points at which an assumption holds."""
+        points = self.feeds(self.random([*self.sums, one], count))
+        wanted = case.wanted(points)
+        numbers = zip(case.numbers(made.node, points), wanted, strict=True)
+        return same((_spread(f, w, bool(case.axes)) for f, w in numbers), wanted)
 
 
 def _spread(found: Array, wanted: Array, indexed: bool) -> Array:

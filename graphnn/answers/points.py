@@ -22,10 +22,10 @@ from graphnn.graph.node import Node
 Array = npt.NDArray[Any]
 Point = dict[str, Array]
 
-RANDOM_POINTS = 10
-TRIES = 60
-MANY = 20_000
-"""Elements of a point, above which three random ones are enough."""
+RANDOM_POINTS = 16
+TRIES = 120
+MANY = 500
+"""Elements of a point, above which three random ones are enough: they meet both branches."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def random_points(
     >>> from graphnn.graph.leaves import input
     >>> x = input("x", dtype="float64")
     >>> len(random_points({"x": x.node}, {}, [x.node]))
-    10
+    16
 
     Raises GraphError where none is found.
     """
@@ -63,12 +63,15 @@ def random_points(
             break
         generator = np.random.default_rng([7, attempt])
         sizes = _sizes(leaves, given, attempt)
-        point = {
-            name: _fixed(node, given.get(name), generator, sizes)
-            if node.dtype in ("int64", "bool")
-            else _drawn(generator, attempt, _shape(node, sizes))
-            for name, node in leaves.items()
-        }
+        try:
+            point = {
+                name: _fixed(node, given.get(name), generator, sizes)
+                if node.dtype in ("int64", "bool")
+                else _drawn(generator, attempt, _shape(node, sizes))
+                for name, node in leaves.items()
+            }
+        except ShapeError:  # these sizes do not fit: a kernel larger than its image
+            continue
         for one in sums:
             share = np.abs(point[one.name]) + 0.05
             point[one.name] = share / share.sum(axis=one.axis, keepdims=True) * one.total

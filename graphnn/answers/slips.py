@@ -7,7 +7,8 @@ most likely first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -25,7 +26,7 @@ from graphnn.errors import GraphError
 from graphnn.expression.names import show
 from graphnn.expression.numerals import numeral
 from graphnn.expression.tree import Expr, apply, postorder, substitute
-from graphnn.graph.node import FLOATS
+from graphnn.graph.node import FLOATS, Node, scalar_value
 
 MAX_NAMES = 24
 MAX_REPAIRS = 24
@@ -41,13 +42,20 @@ class Wrong:
     built: Built | None
 
 
+LIKELIHOOD = (
+    *("sign", "mean", "constant", "batch", "transpose", "inner", "branch", "path"),
+    *("variable", "term", "factor"),
+)
+"""The kinds of slips, the most likely first: several may give the same answer."""
+
+
 def likely_slips(wrong: Wrong) -> tuple[Slip, ...]:
     """Every slip that gives exactly this answer, the most likely first, one of each kind."""
     kinds: dict[str, Slip] = {}
     for trial in TRIALS:
         for slip in trial(wrong):
             kinds.setdefault(slip.kind, slip)
-    return tuple(kinds.values())
+    return tuple(sorted(kinds.values(), key=lambda slip: LIKELIHOOD.index(slip.kind)))
 
 
 def sign(wrong: Wrong) -> Iterator[Slip]:
@@ -74,34 +82,34 @@ def constant(wrong: Wrong) -> Iterator[Slip]:
     first = known[0][1]
     alike = all(abs(f - first) <= 1e-7 * max(abs(first), 1e-300) for _, f in known)
     if alike and abs(first) > 1e-12 and abs(first - 1) > 1e-9 and abs(first + 1) > 1e-9:
-        yield Slip("factor", f"off by the constant factor {_short(first)}")
+        yield Slip("constant", f"off by the constant factor {_short(first)}")
 
 
 def _sizes(wrong: Wrong) -> dict[str, list[int]]:
-    """Sizes that a mean divides by, at every point, by what they are; none without a mean."""
-    about = wrong.case.about
-    averaged = [
-        operand
-        for statement in about.network.statements
-        for node in statement.inner
-        if node.kind in ("mean", "divide", "multiply", "sum")
-        for operand in node.operands
-        if operand.shape and len(node.shape) < len(operand.shape)
-    ]
-    averaged += [n for n in about.leaves.values() if n.shape] if not averaged else []
+    """Sizes that the network divides a sum by, at every point, by what they are.
+
+    These are the elements of what a mean is taken of, and its axes; without a mean, sizes that
+    stand as a number in the statement, `/6` (a 2 is the square's, and says nothing).
+    """
     found: dict[str, list[int]] = {}
-    for node in dict.fromkeys(averaged):
-        shapes = [value.shape for value in wrong.case.numbers(node)]
-        shown = show(about.names.get(node, "")) or "the array averaged"
-        found.setdefault(f"{shapes[0]} elements".replace("(", "").replace(",)", ""), [])
-        found.popitem()
-        found[f"{int(np.prod(shapes[0]))}, the elements of {shown}"] = [
-            int(np.prod(shape)) for shape in shapes
-        ]
-        for axis in range(len(node.shape)):
-            if len(node.shape) > 1:
-                label = f"{shapes[0][axis]}, the size of axis {axis} of {shown}"
-                found[label] = [shape[axis] for shape in shapes]
+    for statement in wrong.case.about.network.statements:
+        numbers = {scalar_value(o) for node in statement.inner for o in node.operands} - {
+            None,
+            1,
+            2,
+        }
+        for node in statement.inner:
+            operand = node.operands[0] if node.operands else None
+            if operand is None or node.kind not in ("mean", "sum") or not operand.shape:
+                continue
+            shapes = [value.shape for value in wrong.case.numbers(operand)]
+            name = show(statement.name)
+            sizes = {f"the elements averaged in {name}": [math.prod(shape) for shape in shapes]}
+            for axis in range(len(operand.shape)):
+                sizes[f"the size of axis {axis} in {name}"] = [shape[axis] for shape in shapes]
+            for label, size in sizes.items():
+                if node.kind == "mean" or set(size) <= numbers:
+                    found[f"{size[0]}, {label}"] = size
     return found
 
 
@@ -195,13 +203,12 @@ def variable(wrong: Wrong) -> Iterator[Slip]:
             continue
         try:
             slope = about.slope(other, case.feeds[0])
-            first = case.chosen(about.value(slope, case.feeds[0]))
-            if not same(wrong.found[:1], [first]):
+            values = (case.chosen(about.value(slope, feed)) for feed in case.feeds)
+            if not same(values, wrong.found):
                 continue
-            rest = [case.chosen(about.value(slope, feed)) for feed in case.feeds]
         except (GraphError, ValueError):
             continue
-        if same(wrong.found, rest) and any(np.any(r) for r in rest):
+        if any(np.any(f) for f in wrong.found):
             shown = f"∂{show(other.above)}/∂{show(other.below)}"
             yield Slip("variable", f"this is {shown}", (other.above, other.below))
             return
@@ -216,19 +223,16 @@ def backward(wrong: Wrong) -> Iterator[Slip]:
     walk = Backward(case.about, case.target.above, case.target.below, case.slope.seed)
     seen: set[str] = set()
 
-    def gives(node: object, arrays: Callable[[Sequence[Array]], Sequence[Array]]) -> bool:
+    def gives(node: Node | None) -> bool:
         if node is None:
-            return same(found, list(arrays([np.zeros_like(w) for w in wrong.wanted])))
+            return not any(np.any(f) for f in found)
         try:
-            first = case.gradients(node, case.feeds[:1])  # type: ignore[arg-type]
-            if not same(found[:1], list(arrays(first))) and np.any(found[0]):
-                return False
-            return same(found, list(arrays(case.gradients(node))))  # type: ignore[arg-type]
+            return same(case.gradients(node), found)
         except (GraphError, ValueError):
             return False
 
     for mistake in walk.mistakes():
-        if mistake.kind not in seen and gives(mistake.node, lambda made: made):
+        if mistake.kind not in seen and gives(mistake.node):
             seen.add(mistake.kind)
             yield Slip(mistake.kind, mistake.message, mistake.about)
     paths = walk.paths()
@@ -241,7 +245,7 @@ def backward(wrong: Wrong) -> Iterator[Slip]:
         through = " ← ".join(
             [show(case.about.names[walk.top]), *(show(case.about.names[read]) for _, read in path)]
         )
-        contribution = case.gradients(whole)
+        contribution = list(case.gradients(whole))
         wanted = wrong.wanted
         if same(found, [w - c for w, c in zip(wanted, contribution, strict=True)]):
             yield Slip("path", f"the path {through} is missing", tuple(through.split(" ← ")))
@@ -253,7 +257,7 @@ def backward(wrong: Wrong) -> Iterator[Slip]:
             less = walk.along(path, number)
             if less is None or less.shape != whole.shape:
                 continue
-            changed = case.gradients(less)
+            changed = list(case.gradients(less))
             rest = [w - c + d for w, c, d in zip(wanted, contribution, changed, strict=True)]
             if same(found, rest):
                 above, below = show(statement.name), show(case.about.names[read])
@@ -323,7 +327,7 @@ def inner_sign(wrong: Wrong) -> Iterator[Slip]:
 
 def _value(wrong: Wrong, tree: Expr) -> list[Array]:
     made = wrong.case.build(retyped(wrong.case.side, tree))
-    return wrong.case.numbers(made.node)
+    return list(wrong.case.numbers(made.node))
 
 
 def factor(wrong: Wrong) -> Iterator[Slip]:
@@ -335,7 +339,7 @@ def factor(wrong: Wrong) -> Iterator[Slip]:
     for name, node in list(about.nodes.items())[:MAX_NAMES]:
         if node.dtype not in FLOATS or (node.shape and len(node.shape) != len(shape)):
             continue
-        arrays = case.numbers(node)
+        arrays = list(case.numbers(node))
         if any(a.shape not in ((), w.shape) for a, w in zip(arrays, wrong.wanted, strict=True)):
             continue
         pairs = list(zip(wrong.found, wrong.wanted, arrays, strict=True))

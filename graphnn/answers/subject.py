@@ -68,6 +68,11 @@ class Subject:
             found.setdefault(node, name)
         return found
 
+    def evaluate(self, node: Node, point: Point) -> Array:
+        """The numbers of a node at a point; every leaf takes part, because its shape binds sizes."""
+        found = evaluate_nodes([node, *self.leaves.values()], point, rounded=False)
+        return np.asarray(found[node], dtype=np.float64)
+
     def slope(self, wanted: Derivative, point: Point) -> Slope:
         """How ∂above/∂below is computed; a point tells whether it is element by element."""
         if wanted.name not in self.slopes:
@@ -95,8 +100,7 @@ class Subject:
     def value(self, slope: Slope, point: Point) -> Array:
         """The numbers of a derivative at one point."""
         if slope.seed is None:
-            found = evaluate_nodes([slope.node], point, rounded=False)[slope.node]
-            array = np.asarray(found, dtype=np.float64)
+            array = self.evaluate(slope.node, point)
             return array.reshape((1,) * (len(slope.shape) - array.ndim) + array.shape)
         above = self._shape(slope.seed, point)
         if slope.kind == "elementwise":
@@ -115,12 +119,11 @@ class Subject:
         return np.stack(parts).reshape(*above, *parts[0].shape) if parts else np.zeros(above)
 
     def _seeded(self, node: Node, seed: Array, point: Point) -> Array:
-        fed = {**point, SEED: seed}
-        return np.asarray(evaluate_nodes([node], fed, rounded=False)[node], dtype=np.float64)
+        return self.evaluate(node, {**point, SEED: seed})
 
     def _shape(self, seed: Node, point: Point) -> tuple[int, ...]:
         same = next(n for n in self.nodes.values() if n.shape == seed.shape)
-        return np.shape(evaluate_nodes([same], point, rounded=False)[same])
+        return self.evaluate(same, point).shape
 
 
 def subject(thing: Any) -> Subject:

@@ -186,9 +186,9 @@ def _parts(case: Case, found: Sequence[tuple[int, Expr]]) -> list[Part]:
         if index is not None:
             read = {node for node in postorder(tree) if node.head == "sym"}
             index = tuple(axis for axis in case.axes if axis in read)
-        alone = replace(case, target=replace(case.target, index=index))
-        node = built(retyped(case.side, tree), alone.target.index, case.values, case.text).node
-        made.append(Part(sign, typed_text(tree), case.numbers(node)))
+        side = retyped(case.side, tree)
+        node = built(side, index, case.values, case.text, case.ones).node
+        made.append(Part(sign, typed_text(tree), list(case.numbers(node))))
     return made
 
 

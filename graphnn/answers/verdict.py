@@ -19,8 +19,9 @@ from graphnn.expression.unicode import to_ascii, to_unicode
 class Slip:
     """One likely slip: its kind, what it is in words, and the values that it is about.
 
-    Kinds: sign, factor (a number or a value), mean (1/N), transpose, batch (a missing sum), inner
-    (a derivative left out), branch, path, variable, term, kink (a convention), assumption.
+    Kinds: sign, mean (1/N), constant (another number), batch (a missing sum), transpose, inner (a
+    derivative left out), branch, path, variable, term, factor (a value of the network), shape,
+    kink (a convention), assumption.
     """
 
     kind: str

@@ -121,7 +121,7 @@ def read(text: str) -> Expr:
 
 def parse_placed(piece: str, text: str, start: int) -> tuple[Expr, Places]:
     """An expression that is the piece of `text` from `start` on; also where its parts were typed."""
-    clean, _ = _plain(piece)
+    clean = _plain(text)[0][start : start + len(piece)]
     made, known = _parse(clean, "expression", text, start)
     tree: Expr = made
     return tree, known
