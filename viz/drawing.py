@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from graphnn.errors import GraphError
 from graphnn.files import write_bytes
+from graphnn.graph.statements import DETAILS
 from viz.chain import chain_of
 from viz.collapse import MANY, collapsed
 from viz.dot import to_dot
@@ -28,6 +29,8 @@ from viz.svg import to_svg
 from viz.typeset import protect
 from viz.view import Chain, View
 from viz.view import view as view_of
+
+LEVELS = (*DETAILS, "scopes")
 
 
 class Drawing:
@@ -153,6 +156,8 @@ def draw(
 
 def _level(detail: str | None) -> str:
     """The level of detail of the statements."""
+    if detail is not None and detail not in LEVELS:
+        raise GraphError(f"there is no detail {detail!r}; one of {', '.join(LEVELS)}")
     return "paths" if detail in (None, "scopes") else str(detail)
 
 

@@ -101,6 +101,11 @@ def test_pages_have_names_or_sizes():
             viz.draw(**neuron(), size=wrong)
 
 
+def test_an_unknown_level_of_detail_lists_the_known_ones():
+    with pytest.raises(gnn.GraphError, match="no detail 'all'; one of paths, .*, ops, scopes"):
+        viz.draw(**neuron(), detail="all")
+
+
 def test_looks_are_deterministic(tmp_path):
     looks = {"path": "w", "dark": True, "size": "a4-landscape"}
     for suffix in (".svg", ".png", ".pdf", ".dot"):
