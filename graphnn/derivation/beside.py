@@ -37,6 +37,12 @@ from graphnn.graph.statements import Network, Statement, network
 
 AGREE = 1e-6
 DEPTH = 24
+MAX_SEARCHED = 12
+"""Statements for which failing inputs are searched: each takes half a second."""
+
+UNBOUND = (
+    "A size is symbolic: with values, the inputs at which the written form fails are searched."
+)
 ENDS = {"from": "from here on", "below": "nearer to 0", "at": "here"}
 CALLED = {"hyperbolic_tangent": "tanh", "log_logistic": "log_sigmoid"}
 AS_IT_IS = "The written form is stable as it is: the stabilise pass changes nothing."
@@ -62,7 +68,11 @@ def stable_tables(loss: Handle, values: Mapping[str, Any]) -> tuple[Table, ...]:
     found = both_forms(loss)
     if not found:
         return (Table("Naive beside stable", (), (), (AS_IT_IS,)),)
-    return tuple(table for both in found for table in _tables(both, values))
+    return tuple(
+        table
+        for k, both in enumerate(found)
+        for table in _tables(both, values, searched=k < MAX_SEARCHED)
+    )
 
 
 def both_forms(loss: Handle) -> list[Both]:
@@ -76,7 +86,10 @@ def both_forms(loss: Handle) -> list[Both]:
     image = {ends[name].node: end.node for name, end in stabilise(Graph(ends)).outputs.items()}
     kept = set(topological([image[loss.node]]))
     made = []
+    rewritten = {r.node for r in rewrites}
     for statement in net.statements:
+        if rewritten.isdisjoint(statement.inner):
+            continue
         if image[statement.node] not in kept or image[statement.node] is statement.node:
             continue
         cut = _cut(statement.node, image[statement.node], net, image)
@@ -188,7 +201,7 @@ def _moved(end: Node, at: Mapping[Node, Node]) -> Node:
     return found[end]
 
 
-def _tables(both: Both, values: Mapping[str, Any]) -> list[Table]:
+def _tables(both: Both, values: Mapping[str, Any], searched: bool) -> list[Table]:
     """The two forms with the rules, then the inputs at which the written one fails."""
     given = {name: np.asarray(values[name], dtype=float) for name in both.labels if name in values}
     name = both.statement.name
@@ -202,8 +215,11 @@ def _tables(both: Both, values: Mapping[str, Any]) -> list[Table]:
     symbolic = any(not isinstance(n, int) for leaf in both.pair.leaves.values() for n in leaf.shape)
     section = f"Naive beside stable: {show(name)}"
     head = ("as written", "stabilised")
-    if symbolic and len(given) < len(both.labels):
-        note = "A size is symbolic: with values, the inputs at which the written form fails are searched."
+    unbound = symbolic and len(given) < len(both.labels)
+    if unbound or not searched:
+        note = (
+            UNBOUND if unbound else f"Inputs that fail are searched for {MAX_SEARCHED} statements."
+        )
         return [Table(section, head, (forms,), (*_rules(both.rewrites), note))]
     found = failures(both.pair, given)
     notes = [*_rules(both.rewrites), *_finite(both.stable), _agreement(both, given)]

@@ -22,11 +22,13 @@ from graphnn.derivation.local import (
     partial,
     spaced,
 )
+from graphnn.derivation.modes import mode_work
 from graphnn.derivation.rule_names import margin, used_twice
 from graphnn.derivation.shown import literal, reproduces
 from graphnn.derivation.simplify import MAX_CANCELLED, cancelled, normalise
 from graphnn.derivation.steps import Side, Step
 from graphnn.derivation.terms import Term
+from graphnn.derivation.work import Work
 from graphnn.derivation.written import terms_tree
 from graphnn.derivation.zeros import path_reason
 from graphnn.errors import GraphError
@@ -40,6 +42,9 @@ MAX_LINKS = 30
 """A product of more factors than this is nobody's to read: cotangents show it link by link."""
 
 SHORT = 6
+
+MAX_COUNTED = 32
+"""Inputs up to which the work of forward mode is counted: a pass of its own for each of them."""
 
 
 def is_scalar_network(ctx: Context) -> bool:
@@ -111,7 +116,7 @@ def scalar_steps(ctx: Context) -> list[Step] | None:
         if every[name] != [(ctx.loss, name)]:
             steps.extend(_product_steps(ctx, name, every[name] or [], slopes))
     if len(ctx.wrt) > 1:
-        steps.append(replace(_work(ctx, slopes), section=steps[-1].section))
+        steps.extend(_work(ctx, steps[-1].section))
     return steps
 
 
@@ -120,36 +125,15 @@ def is_partial(ctx: Context, above: str, below: str) -> bool:
     return above == ctx.loss and ctx.users[below] > 1
 
 
-def _work(ctx: Context, slopes: dict[tuple[str, str], Expr]) -> Step:
-    """What reverse and forward mode cost on this network: products by 1 are left out."""
-    reverse = sum(
-        above != ctx.loss and slope is not ONE and slopes.get((ctx.loss, above)) is not ONE
-        for (above, _), slope in slopes.items()
-    )
-    forward = 0
-    for name in ctx.wrt:
-        ones = {name}
-        moved = {name}
-        for statement in ctx.above(name):
-            reads = [r for r in ctx.operands(statement) if r in moved]
-            if reads:
-                moved.add(statement.name)
-                factors = [slopes.get((statement.name, r), ONE) for r in reads]
-                forward += sum(
-                    f is not ONE and r not in ones for f, r in zip(factors, reads, strict=True)
-                )
-                if len(reads) == 1 and factors[0] is ONE and reads[0] in ones:
-                    ones.add(statement.name)
+def _work(ctx: Context, section: str) -> list[Step]:
+    """How many passes reverse and forward mode need, and what they cost by the formulas."""
     count = len(ctx.wrt)
     gradients = "both gradients" if count == 2 else f"all {count} gradients"
-    text = f"One reverse pass gave {gradients}; forward mode needs {count}, one for each input."
-    if reverse or forward:
-        text += f" Reverse: {_times(reverse)}; forward: {_times(forward)} (products by 1 left out)."
-    return Step("remark", "", None, (), text, section="Chain rule")
-
-
-def _times(count: int) -> str:
-    return f"{count} multiplication{'' if count == 1 else 's'}"
+    said = [f"One reverse pass gave {gradients}; forward mode needs {count}, one for each input."]
+    if count <= MAX_COUNTED:
+        forward, reverse = mode_work(ctx, [name for name in ctx.wrt if name in ctx.on_path])
+        said.append(f"Work: reverse {reverse}; forward {sum(forward.values(), Work())}.")
+    return [Step("remark", "", None, (), text, section=section) for text in said]
 
 
 def _product_steps(

@@ -221,3 +221,11 @@ def test_latex_and_json_hold_both_columns():
     tables = json.loads(made.json())["tables"]
     assert tables[0]["head"] == ["forward: inside to outside", "reverse: outside to inside"]
     assert tables[1]["head"] == ["", "forward", "reverse"]
+
+
+def test_the_remark_of_a_derivation_counts_the_same_work():
+    text, at = "z = w*x + b; a = sigmoid(z); L = (y - a)**2 / 2", {"x": 2, "y": 1, "w": 0.5, "b": 0}
+    made = gnn.derive(gnn.parse(text).loss, ["w", "b"], at)
+    (forward, reverse) = _costs(_derive(text, at, ["w", "b"]))
+    said = f"Work: reverse {Work(*reverse)}; forward {Work(*forward)}."
+    assert said in made.text()

@@ -147,3 +147,20 @@ def test_both_forms_are_printed_in_json_and_latex():
     assert latex.index(r"\begin{tabular}") < latex.index(r"\end{document}")
     plain = made.text(ascii=True)
     assert plain.isascii()
+
+
+def test_a_deep_network_is_searched_for_its_first_statements_only():
+    h = gnn.input("x")
+    for k in range(14):
+        h = gnn.name(f"h{k}", gnn.log(1 + gnn.exp(gnn.parameter(f"w{k}") * h)))
+    shown = gnn.derive(h, stable=True, mode="both").text()
+    assert shown.count("Naive beside stable") == 14
+    assert shown.count("Where the written form of") == 12
+    assert shown.count("Inputs that fail are searched for 12 statements.") == 2
+
+
+def test_a_symbolic_size_is_said():
+    program = gnn.parse("x: (B, 3); w: (3); z = x w; L = mean(log(1 + exp(z)))")
+    shown = gnn.derive(program.loss, "w", stable=True).text()
+    assert "A size is symbolic" in shown
+    assert "L = mean(softplus(z))" in shown
