@@ -92,7 +92,7 @@ def derive(
         )
     if at is not None and not isinstance(at, Mapping):
         raise GraphError(f"at= maps names to values, {{'x': 2}}; {type(at).__name__} was given")
-    net = network(Graph({loss: handle}), detail)
+    net = network(Graph({loss: handle}), detail, named_parts=True)
     loss = net.names.get(handle.node, loss)
     wanted, outside = _wanted(graph, net, wrt)
     given = {canonical(name): value for name, value in (at or {}).items()}

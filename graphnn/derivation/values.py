@@ -158,6 +158,8 @@ def _node_value(node: Expr, results: dict[Expr, Array], env: Mapping[str, Any], 
             return value(call_body(head), _arguments(node, results))
         case "sum" | "mean":
             return _reduction(node, results)
+        case "max" | "min" if any(part.head == "=" for part in node.args):
+            return _reduction(node, results)
         case ":" | "=" | "nothing" | "call":
             return np.asarray(0)
     parts = [results[part] for part in node.args]
@@ -256,8 +258,12 @@ def _sum(node: Expr, results: dict[Expr, Array], axes: _Axes) -> Array:
 
 def _reduction(node: Expr, results: dict[Expr, Array]) -> Array:
     x = results[node.args[0]]
-    axis = next((_axis(a.args[1]) for a in node.args[1:] if a.head == "="), None)
-    total = _array(x.sum(axis=axis))
+    options = {str(a.args[0].args[0]): a.args[1] for a in node.args[1:] if a.head == "="}
+    axis = _axis(options["axis"]) if "axis" in options else None
+    keeps = "keepdims" in options
+    if node.head in ("max", "min"):
+        return _array(getattr(x, node.head)(axis=axis, keepdims=keeps))
+    total = _array(x.sum(axis=axis, keepdims=keeps))
     if node.head == "sum":
         return total
     count = x.size // max(1, total.size)

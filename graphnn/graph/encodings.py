@@ -11,7 +11,6 @@ from graphnn.graph.apply import apply, lift, weak_constant
 from graphnn.graph.composite import composite
 from graphnn.graph.handle import Handle, Written, user_place
 from graphnn.graph.notation import axis_letters, element
-from graphnn.graph.shaping import reshape
 
 
 def one_hot(labels: Any, classes: Any, dtype: str = "float32") -> Handle:
@@ -63,16 +62,15 @@ def positional_encoding(x: Any) -> Handle:
             f"x has shape {shape_text(operand.shape)}",
             user_place(),
         )
-    length, half = operand.shape[-2], (width + 1) // 2
-    sizes = {"length": length, "half": half}
-    pairs = apply(define(_SINUSOIDS), [weak_constant(width, operand.dtype)], sizes)
-    made = reshape(pairs, (length, 2 * half))
-    return composite("positional_encoding", [operand], made if width % 2 == 0 else made[:, :width])
+    line = define(_SINUSOIDS)
+    made = apply(
+        line, [weak_constant(width, operand.dtype)], {"length": operand.shape[-2], "n": width}
+    )
+    return composite("positional_encoding", [operand], made)
 
 
-# sine and cosine alternate: the last axis tells them apart, and is flattened into the features
+# even features are sines; an odd one is the cosine of its left neighbour's angle
 _SINUSOIDS = (
-    "sinusoids(d; length, half): y[t,k,s] = where(s == 0, "
-    "sin(t / 10000^(2*k/d)), cos(t / 10000^(2*k/d))) "
-    "for t < length, k < half, s < 2"
+    "sinusoids(d; length, n): y[t,k] = where(k == 2*floor(k/2), "
+    "sin(t / 10000^(k/d)), cos(t / 10000^((k - 1)/d))) for t < length, k < n"
 )

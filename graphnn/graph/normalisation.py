@@ -10,7 +10,7 @@ from graphnn.errors import ShapeError
 from graphnn.graph.apply import lift
 from graphnn.graph.composite import composite
 from graphnn.graph.elementwise import power, sqrt
-from graphnn.graph.handle import Handle, user_place
+from graphnn.graph.handle import Handle, name, user_place
 from graphnn.graph.notation import axes_of_operand
 from graphnn.graph.reductions import mean
 
@@ -80,8 +80,11 @@ def _normalised(
     operands: Sequence[Handle], scales: bool, axes: tuple[int, ...], eps: float
 ) -> Handle:
     x, *rest = operands
-    centred = x - mean(x, axes, True)
-    made = centred / sqrt(mean(power(centred, 2), axes, True) + eps)
+    centre = name("mu", mean(x, axes, True))
+    spread = name("s", sqrt(mean(power(x - centre, 2), axes, True) + eps))
+    made = (x - centre) / spread
+    if rest:
+        made = name("x_hat", made)
     if scales:
         made = made * rest.pop(0)
     return made + rest[0] if rest else made

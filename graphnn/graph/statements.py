@@ -4,7 +4,7 @@ The user's names come first. With `detail="paths"` an unnamed part gets a name o
 is used twice, where it is the argument or the value of an activation inside something larger
 (z and a), or where a network of one statement would otherwise hide its paths (u, v, u₁ …).
 `"statements"` never splits (but for reshape, concat and split, which are no formulas); `"ops"`
-names every operation.
+names every operation, and opens composites.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from functools import cached_property
 
 from graphnn.errors import GraphError
 from graphnn.expression.tree import Expr, sym
+from graphnn.graph.composite import has_named_parts, is_composite, opened
 from graphnn.graph.graph import Graph
 from graphnn.graph.handle import Handle, Source
 from graphnn.graph.naming import Naming, is_turned, operands_of, written_handles
@@ -70,8 +71,11 @@ class Network:
         raise GraphError(f"{name} is not computed by a statement")
 
 
-def network(graph: Graph, detail: str = "paths") -> Network:
+def network(graph: Graph, detail: str = "paths", named_parts: bool = False) -> Network:
     """The statements of a graph at one level of detail.
+
+    "ops" opens every composite. With `named_parts`, those open at any level whose inside has
+    names (layer_norm: μ, s and x̂) or holds what is no formula: a derivation has a line for each.
 
     >>> import graphnn as gnn
     >>> x, w = gnn.input("x"), gnn.parameter("w")
@@ -81,13 +85,16 @@ def network(graph: Graph, detail: str = "paths") -> Network:
     """
     if detail not in DETAILS:
         raise GraphError(f"there is no detail {detail!r}; one of {', '.join(DETAILS)}")
+    opens = is_composite if detail == "ops" else has_named_parts if named_parts else None
     ends = list(graph.outputs.values())
+    if opens is not None:
+        ends = opened(ends, opens)
     handles = written_handles(ends)
     named: dict[int, str] = {}
     for handle in handles:
         if handle.name is not None:
             named[handle.serial] = handle.name
-    for name, handle in graph.outputs.items():
+    for name, handle in zip(graph.outputs, ends, strict=True):
         if handle.node.op not in ("input", "parameter"):
             named.setdefault(handle.serial, name)
     _share_names(handles, named)
