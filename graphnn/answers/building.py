@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from graphnn.answers.reading import Side
 from graphnn.expression.names import show
-from graphnn.expression.tree import Expr, apply, sym, symbols
+from graphnn.expression.tree import Expr, apply, contains, fold, rebuild, sym, symbols
 from graphnn.graph.handle import Handle
 from graphnn.graph.node import Node
 from graphnn.text.functions import function
@@ -89,11 +89,23 @@ def built(
             seen = {name for _, part in found.elements for e in part for name in symbols(e)}
             for axis in axes:
                 if axis.args[0] not in seen and ones:
-                    tree = apply("*", tree, apply("[]", sym(f"1{axis.args[0]}"), axis))
+                    tree = _extended(tree, axis)
             handle = lowered.statement(tree, axes, "=", "answer")
         except Place as place:
             raise point.at(place, read, line) from None
     return Built(handle.node, tree, unsummed)
+
+
+def _extended(tree: Expr, axis: Expr) -> Expr:
+    """A tree, and every sum in it that reads an index, times the ones of that index."""
+    one = apply("[]", sym(f"1{axis.args[0]}"), axis)
+
+    def visit(node: Expr, parts: list[Expr]) -> Expr:
+        if node.head == "Σ" and axis not in node.args[:-1] and contains(node.args[-1], axis):
+            return apply("Σ", *parts[:-1], apply("*", parts[-1], one))
+        return rebuild(node, parts)
+
+    return apply("*", fold(tree, visit), one)
 
 
 def retyped(side: Side, tree: Expr) -> Side:

@@ -40,6 +40,7 @@ RIGHT = [
     ("a = tanh(z); L = sum(a)", "∂a/∂z = 1 - a^2; ∂L/∂z = 1 - a^2; ∂L/∂a = 1", {"z": (3,)}),
     ("a = tanh(z); L = sum(a)", "∂a[i]/∂z[j] = (1 - a[i]^2)*δ_ij", {"z": (3,)}),
     ("z[i,j] += K[u,v]*x[i+u,j+v]", "∂L/∂K[u,v] = Σ_{i,j} z_bar[i,j] x[i+u,j+v]", {}),
+    ("t: (4,) int64\nL = sum(E[t]^2)/2", "dL/dE[v,d] = Σ_n δ_{t[n],v} E[t[n],d]", {"E": (5, 3)}),
     ("L = sum(z)", "dL/dz[i] = 1", {"z": ("n",)}),
     ("L = x*log(x) + sqrt(y)", "dL/dx = log(x) + 1; dL/dy = y^(-1/2)/2", {}),
 ]  # fmt: skip
