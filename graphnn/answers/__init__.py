@@ -1,6 +1,6 @@
 """Answers judged: a gradient that somebody typed is right, or wrong, and then where and why.
 
-reading → points → judging → slips and terms → verdict, put together by `examine`.
+reading → building → points → judging → slips, repairs and terms → verdict, put together by `examine`.
 """
 
 from graphnn.answers.examine import check

@@ -91,3 +91,13 @@ class Case:
                 fed = {**feed, SEED: np.ones(self.about.value(self.slope, feed).shape)}
             array = self.about.evaluate(node, fed)
             yield self.chosen(array.reshape((1,) * (rank - array.ndim) + array.shape))
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A wrong answer: its numbers and the right ones; `found` and `built` None if it does not fit."""
+
+    case: Case
+    wanted: list[Array]
+    found: list[Array] | None
+    built: Built | None

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from graphnn.answers.building import Built, built
-from graphnn.answers.case import Array, Case
+from graphnn.answers.case import Array, Case, Wrong
 from graphnn.answers.judging import agreements, same
 from graphnn.answers.points import RANDOM_POINTS, Point, Sum, given_point, nearby, random_points
 from graphnn.answers.reading import Answer, Definition, Written, literal_digits, read_answers
-from graphnn.answers.slips import Wrong, likely_slips
+from graphnn.answers.slips import likely_slips
 from graphnn.answers.subject import Subject, check_given, subject
 from graphnn.answers.terms import first_difference
 from graphnn.answers.verdict import Checked, Slip, Verdict
