@@ -428,7 +428,7 @@ def derived(draw: random.Random) -> Question:
     lines: list[str] = []
     for step in steps:
         symbols = [s.expr for s in step.sides if s.kind == "symbols" and s.expr is not None]
-        if step.kind == "forward" or step.lhs is None or not symbols:
+        if step.lhs is None or not symbols or not (step.define or step.lhs.head == "∂"):
             continue
         text = to_unicode(step.lhs)
         if step.define:
