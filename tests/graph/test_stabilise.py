@@ -212,6 +212,24 @@ def test_nothing_recognised_is_the_same_graph():
     assert applied(graph) == []
 
 
+@pytest.mark.parametrize(("name", "spelling", "argument"), CASES)
+def test_what_is_stable_stays(name, spelling, argument):
+    x = scalar()
+    made = spelling(gnn, ARGUMENTS[argument](x))
+    for outputs in ({"f": made}, {"f": made, "df": gnn.grad(made, x)}):
+        once = stabilise(gnn.Graph(outputs))
+        assert once.outputs["f"].node is not made.node
+        assert stabilise(once) is once
+
+
+@pytest.mark.parametrize("loss", binary_cross_entropies(), ids=lambda f: f.__name__)
+def test_stable_cross_entropies_stay(loss):
+    z, y = scalar("z"), scalar("y")
+    made = loss(gnn, z, y)
+    once = stabilise(gnn.Graph({"f": made, "dz": gnn.grad(made, z)}))
+    assert stabilise(once) is once
+
+
 def test_what_is_not_concerned_keeps_its_nodes():
     x, y = scalar("x"), scalar("y")
     a, b = gnn.sin(y), gnn.log(1 + gnn.exp(x))
