@@ -90,6 +90,7 @@ def delta_steps(ctx: Context, index: bool = False, locals_: bool = True) -> list
         return steps
     slopes = local_lines(ctx, section, index)
     steps = [*_place_steps(ctx, section), *slopes, *steps, *_reuse(ctx, steps, section)]
+    steps += _two_deltas(steps, section)
     steps += [
         replace(step, section=section)
         for name in ctx.wrt
@@ -113,6 +114,21 @@ def _reuse(ctx: Context, steps: Sequence[Step], section: str) -> list[Step]:
             )
             return [Step("remark", "", None, (), text, section=section)]
     return []
+
+
+def _two_deltas(steps: Sequence[Step], section: str) -> list[Step]:
+    """What tells the two δs apart, where both are on the page: indices below it, or a value."""
+    named = [s.lhs for s in steps if s.define and s.lhs is not None and "δ" in str(s.lhs)]
+    pairs = [
+        n for s in steps for side in s.sides if side.expr is not None
+        for n in postorder(side.expr) if n.head == "δ"
+    ]  # fmt: skip
+    if not named or not pairs:
+        return []
+    text = (
+        f"{pairs[0]} with two indices is 1 where they are equal, else 0; {named[0]} is a gradient."
+    )
+    return [Step("remark", "", None, (), text, section=section)]
 
 
 def _is_long(found: Terms) -> bool:

@@ -66,6 +66,10 @@ def margin(tree: Expr, e: Expr) -> str:
         touched = [part for part in node.args if _touches(part, e)]
         if len(touched) == 1 and not is_leaf(touched[0]) and touched[0].head != "[]":
             return margin(touched[0], e)
+        rules = {margin(part, e).partition(", inner")[0] for part in touched if part is not e}
+        if len(touched) > 1 and len(rules) == 1 and e not in touched:
+            (rule,) = rules
+            return f"{rule}, term by term" if rule != "sum rule" else rule
         return "sum rule"
     if node.head == "^" and contains(node.args[1], e):
         return "exponential rule: (cᵘ)′ = cᵘ·log c·u′"

@@ -67,7 +67,7 @@ def stable_step(
     computes something else.
     """
     graph = Graph({"loss": loss})
-    rewrites = [r for r in applied(graph) if r.name not in ALREADY_STABLE]
+    rewrites = [r for r in applied(graph) if r.name not in ALREADY_STABLE | {r.node.kind}]
     if not rewrites:
         return []
     section = (

@@ -226,9 +226,38 @@ def _slope(node: Expr, inner: list[Expr], wanted: str) -> Expr:
 @lru_cache(maxsize=4096)
 def call_derivative(call: Expr, argument: int) -> Expr:
     """f′ of an activation at its arguments; its own value is the call: σ(u)(1 − σ(u))."""
-    derived = in_own_output(call_body(call.head), f"_{argument}")
+    body = call_body(call.head)
+    inner = _with_sigmoids(body)
+    wanted = f"_{argument}"
+    derived = in_own_output(body, wanted) if inner is body else judged_derivative(inner, wanted)
     at = {sym(f"_{k}"): a for k, a in enumerate(call.args)}
-    return substitute(derived, {**at, sym(OUTPUT): call})
+    return _without_ones(substitute(derived, {**at, sym(OUTPUT): call}))
+
+
+def _with_sigmoids(body: Expr) -> Expr:
+    """A body with σ by name where it is a part: x/(1 + exp(−x)) is x·σ(x)."""
+    sigmoid = call_body("sigmoid")
+    named = {
+        substitute(sigmoid.args[1], {sym("_0"): inner}): apply("sigmoid", inner)
+        for inner in postorder(body)
+        if inner.head == "sym"
+    }
+
+    def visit(node: Expr, parts: list[Expr]) -> Expr:
+        if node.head == "/" and node is not sigmoid and node.args[1] in named:
+            return multiply(parts[0], named[node.args[1]])
+        return rebuild(node, parts)
+
+    return fold(body, visit)
+
+
+def _without_ones(e: Expr) -> Expr:
+    """The expression without factors 1: what a parameter 1 leaves behind."""
+
+    def visit(node: Expr, parts: list[Expr]) -> Expr:
+        return multiply(*parts) if node.head == "*" and ONE in parts else rebuild(node, parts)
+
+    return fold(e, visit)
 
 
 def _expanded(e: Expr) -> Expr:
