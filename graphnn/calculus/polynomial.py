@@ -103,9 +103,11 @@ class Polynomial:
         return str(self)
 
     def __str__(self) -> str:
-        """As a reader sees it."""
+        """As a reader sees it: a positive term first, where there is one besides a number."""
         parts: list[str] = []
-        for monomial, coefficient in self.terms:
+        lead = next((k for k, (m, c) in enumerate(self.terms) if m and c > 0), 0)
+        ordered = (self.terms[lead : lead + 1], self.terms[:lead], self.terms[lead + 1 :])
+        for monomial, coefficient in (term for part in ordered for term in part):
             factors = [_atom_text(atom) for atom in monomial]
             if abs(coefficient) != 1 or not factors:
                 factors.insert(0, str(abs(coefficient)))
