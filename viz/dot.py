@@ -28,7 +28,8 @@ def to_dot(view: View) -> str:
     _boxes(made, view, (), number)
     for edge in view.edges:
         ends = number[edge.tail], number[edge.head]
-        made.edge(*ends, escape(edge.value.text), color=theme.FORWARD, fontcolor=theme.FORWARD)
+        told = "  ".join(label.text for label in (edge.shape, edge.value) if label)
+        made.edge(*ends, escape(told), color=theme.FORWARD, fontcolor=theme.FORWARD)
         if edge.backward:
             made.edge(
                 *reversed(ends),

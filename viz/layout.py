@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any
 
@@ -145,7 +146,8 @@ def _ranks(across: Any) -> list[float]:
 
 
 def _nearest(ranks: Sequence[float], x: float) -> int:
-    return min(range(len(ranks)), key=lambda k: abs(ranks[k] - x))
+    place = min(bisect_left(ranks, x), len(ranks) - 1)
+    return place - 1 if place and x - ranks[place - 1] < ranks[place] - x else place
 
 
 def _edges(answer: dict[str, Any], items: Sequence[Item], links: Sequence[Link]) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import combinations, pairwise
 
 from viz import theme
@@ -43,13 +44,14 @@ def wrapped(plan: Plan, page: tuple[float, float]) -> Plan:
         c for c in columns[:-1] if _is_open(plan, c) and len(crossing[c]) <= max(_LANES, fewest)
     ]
     cuts = cuts[:: len(cuts) // _CUTS + 1]
+    row_size = cache(lambda first, last: _size(plan, extents, range(first, last + 1)))
     best = alone * _WORTH
     chosen: tuple[int, ...] = ()
     for count in range(1, min(_ROWS, len(cuts) + 1)):
         for tried in combinations(cuts, count):
-            rows = _split(columns, tried)
             lanes = sum(len(crossing[c]) for c in tried)
-            sizes = [_size(plan, extents, row) for row in rows]
+            ends = pairwise((columns[0] - 1, *tried, columns[-1]))
+            sizes = [row_size(first + 1, last) for first, last in ends]
             found = min(_fit(sizes, lanes, page), _ENOUGH) * (1 - _COST * lanes)
             if found > best:
                 best, chosen = found, tried
