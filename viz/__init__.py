@@ -8,6 +8,7 @@ True
 
 from viz.chain import chain_of
 from viz.drawing import Drawing, draw
+from viz.notebook import show_in_notebooks
 from viz.view import Chain, Factor
 
-__all__ = ["Chain", "Drawing", "Factor", "chain_of", "draw"]
+__all__ = ["Chain", "Drawing", "Factor", "chain_of", "draw", "show_in_notebooks"]

@@ -25,7 +25,7 @@ from viz.png import to_png
 from viz.scene import compose
 from viz.shapes import Scene
 from viz.shared import spread
-from viz.svg import to_svg
+from viz.svg import own_ids, to_svg
 from viz.typeset import protect
 from viz.view import Chain, View
 from viz.view import view as view_of
@@ -36,7 +36,7 @@ LEVELS = (*DETAILS, "scopes")
 class Drawing:
     """A picture of a graph. Its stages are at hand: `view`, `scene`, then `svg` and `dot`.
 
-    Jupyter shows it as it is.
+    Jupyter shows it as it is, each time with ids of its own.
     """
 
     def __init__(
@@ -87,7 +87,10 @@ class Drawing:
         return target
 
     def _repr_svg_(self) -> str:
-        return self.svg
+        return own_ids(self.svg)
+
+    def _repr_html_(self) -> str:
+        return f'<div style="overflow-x: auto">{own_ids(self.svg)}</div>'
 
     def __repr__(self) -> str:
         """What is in the picture, and how to see it."""

@@ -6,6 +6,8 @@ pictures can share a page, and the same picture is the same bytes.
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Iterator
 from hashlib import sha256
 from itertools import groupby
@@ -23,6 +25,18 @@ def to_svg(scene: Scene) -> str:
     """
     neutral = "\n".join(_document(scene, "g-"))
     return "\n".join([*_document(scene, f"g{sha256(neutral.encode()).hexdigest()[:8]}-"), ""])
+
+
+_outputs = itertools.count(1)
+
+
+def own_ids(svg: str) -> str:
+    """The picture with ids that no other output on the page has: one that is hidden hides no other.
+
+    >>> own_ids('<path id="g0123abcd-0"/>') == own_ids('<path id="g0123abcd-0"/>')
+    False
+    """
+    return re.sub(r'((?:id="|#|by="| )g[0-9a-f]{8}-)', rf"\g<1>{next(_outputs)}-", svg)
 
 
 def _document(scene: Scene, prefix: str) -> Iterator[str]:

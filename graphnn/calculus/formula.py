@@ -231,17 +231,24 @@ def formula_text(formula: Formula, operands: Iterable[str] | None = None, output
     """
     from graphnn.expression.unicode import to_unicode
 
+    left, body = formula_trees(formula, operands, output)
+    sign = {"set": "=", "sum": "+=", "max": "max=", "argmax": "argmax="}[formula.reduce]
+    text = f"{to_unicode(left)} {sign} {to_unicode(body)}"
+    if formula.guards:
+        text += " where " + " and ".join(f"{guard} >= 0" for guard in formula.guards)
+    return text
+
+
+def formula_trees(
+    formula: Formula, operands: Iterable[str] | None = None, output: str = "y"
+) -> tuple[Expr, Expr]:
+    """The element that a formula writes and its body, as trees over named operands."""
     names = list(operands) if operands is not None else []
     names += [chr(ord("a") + k) for k in range(len(names), formula.arity)]
     reads = {
         f"_{k}": _element(names[r.operand], r.index, names) for k, r in enumerate(formula.reads)
     }
-    left = to_unicode(_element(output, formula.write, names))
-    sign = {"set": "=", "sum": "+=", "max": "max=", "argmax": "argmax="}[formula.reduce]
-    text = f"{left} {sign} {to_unicode(rename_symbols(formula.body, reads))}"
-    if formula.guards:
-        text += " where " + " and ".join(f"{guard} >= 0" for guard in formula.guards)
-    return text
+    return _element(output, formula.write, names), rename_symbols(formula.body, reads)
 
 
 def _element(name: str, index: tuple[Index, ...], names: list[str]) -> Expr:

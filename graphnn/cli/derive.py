@@ -21,6 +21,7 @@ from graphnn.cli.arguments import (
     check_suffix,
     data_names,
     drawing_of,
+    outputs_of,
     prints_unicode,
     read_program,
     say,
@@ -85,7 +86,7 @@ def derive(
     data = data_names(wanted) if wrt is None and rate is not None else []
     wanted = [name for name in wanted if name not in data]
     made = gnn.derive(
-        program.loss,
+        outputs_of(program),
         wanted,
         given,
         rate,

@@ -95,7 +95,9 @@ def derive(
     net = network(Graph({loss: handle}), detail, named_parts=True)
     loss = net.names.get(handle.node, loss)
     wanted, outside = _wanted(graph, net, wrt)
+    elsewhere = {h.name for h in (*graph.inputs, *graph.parameters)} - set(net.leaves)
     given = {canonical(name): value for name, value in (at or {}).items()}
+    given = {name: value for name, value in given.items() if name not in elsewhere}
     _check_given(net, given)
     ctx = make_context(net, loss, wanted, given, assume, digits, cotangent)
     steps = [*_missing(net, given), *_nan(ctx), *_forward(ctx, index)]

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from graphnn.calculus.shapes import shape_text
 from graphnn.errors import GraphError
 from graphnn.graph.handle import Handle
-from graphnn.graph.node import Node, ancestors_within
+from graphnn.graph.node import Node, topological
 
 Values = npt.NDArray[Any]
 
@@ -45,7 +45,7 @@ def check_nan(handles: Sequence[Handle], found: Mapping[Node, Values]) -> None:
         raise GraphError(f"{node.attribute('name')}{where} is NaN")
     made = [h for h in handles if h.node is node]
     written = next((h.name for h in made if h.name), None) or next(
-        (h.name for h in handles if h.name and node in ancestors_within([h.node], [node])),
+        (h.name for h in handles if h.name and node in set(topological([h.node]))),
         None,
     )
     arose = f"NaN first arose in {node.kind}{where}" + (f", a part of {written}" if written else "")

@@ -162,6 +162,8 @@ class _Rules:
         options = {part.args[0].args[0] for part in operands if part.head == "="}
         count = sum(part.head != "=" for part in operands)
         operands, parts = operands[:count], parts[:count]
+        if not row.least <= count <= row.most:
+            return None
         if row.name in SOFTMAX and operands:
             leaf = self.open_leaf(operands[0])
             return self.learn(leaf, (self.fresh(leaf, 0),)) if leaf else parts[0]

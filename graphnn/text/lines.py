@@ -188,7 +188,7 @@ class Names:
             if name not in leaves and name not in self.declared and name not in self.dtypes:
                 hint = did_you_mean(name, leaves)
                 listed = ", ".join(map(show, leaves)) or "none"
-                raise GraphError(f"there is no {show(name)}{hint}", f"  inputs: {listed}")
+                raise GraphError(f"there is no {show(name)}{hint or f'; the inputs are {listed}'}")
 
 
 def holds(tree: Expr, head: str) -> bool:

@@ -24,6 +24,7 @@ from graphnn.expression.reader import normal, parse_placed
 from graphnn.expression.tree import Expr, Number, children, postorder
 from graphnn.text.numbers import arithmetic
 from graphnn.text.resolve import CONSTANTS
+from graphnn.text.tensors import MAX_RANK
 
 Value = Any
 """A number (int, Fraction, float), a nested list of them, or an array from a file."""
@@ -159,14 +160,17 @@ def _floats(head: str, parts: list[Any]) -> float:
 def _shape(value: Any) -> tuple[int, ...]:
     """The shape of nested lists.
 
-    Raises GraphError where rows differ.
+    Raises GraphError where rows differ, and for more dimensions than anything has.
     """
     if not isinstance(value, list):
         return ()
     shapes = {_shape(part) for part in value}
     if len(shapes) > 1:
         raise GraphError("the rows differ in length")
-    return (len(value), *next(iter(shapes), ()))
+    shape = (len(value), *next(iter(shapes), ()))
+    if len(shape) > MAX_RANK:
+        raise GraphError(f"a value has at most {MAX_RANK} dimensions")
+    return shape
 
 
 def value_shape(value: Value) -> tuple[int, ...]:
@@ -207,6 +211,8 @@ def _from_file(path: str, name: str) -> npt.NDArray[Any]:
         raise GraphError(f"{place} is no npz file of numbers") from None
     if array.dtype.kind not in "fiub":
         raise GraphError(f"{place} holds {array.dtype}, and numbers are wanted")
+    if array.ndim > MAX_RANK:
+        raise GraphError(f"{place} holds {array.ndim} dimensions; at most {MAX_RANK} are read")
     if array.ndim == 0:
         number: Number = array.item()
         return np.asarray(number)

@@ -100,7 +100,7 @@ def test_rows(text, message, under):
     [
         ({"z": ()}, "z is computed by the statement z = w*x; leave it out"),
         ({"W": ()}, "there is no W; did you mean w?"),
-        ({"q9": ()}, "there is no q₉"),
+        ({"q9": ()}, "there is no q₉; the inputs are w, x"),
     ],
 )
 def test_values_that_belong_to_no_leaf(given, message):
