@@ -128,14 +128,6 @@ def test_help_imports_neither_sympy_nor_graphviz():
     assert found.stdout.splitlines()[-1] == "[]"
 
 
-def test_the_readme_shows_what_is_printed(run):
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```console\n\$ graphnn (.*)\n((?s:.*?))```", readme)
-    assert len(blocks) == 2
-    for command, printed in blocks:
-        assert run(*shlex.split(command)) == printed
-
-
 # ---- derive ------------------------------------------------------------------------------------
 
 

@@ -18,7 +18,9 @@ def graphnn(capsys):
         capsys.readouterr()
         code = main(words)
         shown = capsys.readouterr()
-        assert (code, shown.err) == (0, ""), shown.err
+        # check says by its exit code whether the answer was right
+        assert code in ((0, 1) if words[0] == "check" else (0,)), shown.err
+        assert shown.err == ""
         return shown.out
 
     return run
