@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graphnn.errors import GraphError
-from graphnn.expression.tree import apply, postorder, sym
+from graphnn.expression.tree import apply, sym
 from graphnn.graph.graph import as_graph
 from graphnn.graph.statements import Network, Statement, network
 from viz.contributions import added_up, equation, through, whole_sum
@@ -38,11 +38,6 @@ from viz.typeset import protect
 MAX_SIZE = 6  # a longer size has a short name in the picture, and a line below it
 
 Scope = tuple[str, ...]
-
-_KRONECKER = Label(
-    r"\delta_{i,j} = 1 \text{ where } i = j,\text{ and 0 elsewhere}",
-    "δ_ij = 1 where i = j, and 0 elsewhere",
-)
 
 
 @dataclass(frozen=True)
@@ -180,8 +175,6 @@ def view(
     clusters = _clusters(box.scope for box in boxes)
     remarks = [Label(rf"\text{{{protect(found.remark)}}}", found.remark)] if found.remark else []
     remarks += [label + Label(" = ", " = ") + extent_label(size) for size, label in short.items()]
-    if any(part.head == "δ" for s in net.statements for part in postorder(s.written)):
-        remarks.append(_KRONECKER)
     return View(boxes, edges, clusters, title or "", tuple(remarks), chain, (), strong)
 
 

@@ -5,6 +5,7 @@ from itertools import combinations
 import pytest
 
 import viz
+from tests.examples import cases
 from tests.viz.lectures import LARGER, ROWS
 from tests.viz.test_scene import boxes, inside, overlap, points_of, texts
 from viz import theme
@@ -55,6 +56,23 @@ def test_no_line_runs_through_a_text_or_a_box(scene):
                 for x, y in points_of(curve):
                     at = (x - 0.1, y - 0.1, x + 0.1, y + 0.1)
                     assert not any(overlap(at, extent) for extent in near), group.key
+
+
+EXAMPLES = cases()
+
+
+@pytest.mark.parametrize("name", EXAMPLES, ids="-".join)
+def test_nothing_overlaps_in_the_pictures_of_the_examples(name):
+    case = EXAMPLES[name]
+    scene = viz.draw(case.program().graph, case.at, case.wrt, size="slide").scene
+    for shapes in (texts(scene), boxes(scene)):
+        for one, other in combinations(shapes, 2):
+            assert not overlap(one.extent, other.extent)
+    for rect in boxes(scene):
+        for text in texts(scene):
+            assert inside(text.extent, rect.extent) or not overlap(text.extent, rect.extent)
+    if case.name.startswith("A"):  # the others are larger than what a slide can hold
+        assert smallest_text(scene) >= 9
 
 
 def smallest_text(scene: Scene) -> float:

@@ -102,7 +102,7 @@ def test_pages_have_names_or_sizes():
 
 
 def test_an_unknown_level_of_detail_lists_the_known_ones():
-    with pytest.raises(gnn.GraphError, match="no detail 'all'; one of paths, .*, ops, scopes"):
+    with pytest.raises(gnn.GraphError, match=r"no detail 'all'; one of paths, .*, ops, scopes"):
         viz.draw(**neuron(), detail="all")
 
 
