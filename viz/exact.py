@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from graphnn.calculus.formula import Formula
-from graphnn.derivation.values import exact_array, value
+from graphnn.derivation.exact import exact_array
+from graphnn.derivation.values import value
 from graphnn.errors import GraphError
 from graphnn.expression.tree import Expr, symbols
 from graphnn.graph.node import Node, scalar_value, topological

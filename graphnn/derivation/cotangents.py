@@ -28,7 +28,12 @@ from graphnn.derivation.local import (
 )
 from graphnn.derivation.local_lines import is_named, local_lines
 from graphnn.derivation.matrix import matrix_form
-from graphnn.derivation.observations import adds_to_zero, full_convolution
+from graphnn.derivation.observations import (
+    adds_to_zero,
+    full_convolution,
+    reuse,
+    two_deltas,
+)
 from graphnn.derivation.paths import no_path
 from graphnn.derivation.rule_names import margin, used_twice
 from graphnn.derivation.simplify import normalise, terms_size
@@ -41,7 +46,6 @@ from graphnn.derivation.zeros import cotangent_reason
 from graphnn.expression.algebra import ONE
 from graphnn.expression.names import show
 from graphnn.expression.tree import postorder, sym, symbols
-from graphnn.expression.unicode import to_unicode
 from graphnn.graph.statements import Statement
 
 MAX_INLINED = 16
@@ -89,8 +93,8 @@ def delta_steps(ctx: Context, index: bool = False, locals_: bool = True) -> list
     if not locals_:
         return steps
     slopes = local_lines(ctx, section, index)
-    steps = [*_place_steps(ctx, section), *slopes, *steps, *_reuse(ctx, steps, section)]
-    steps += _two_deltas(steps, section)
+    steps = [*_place_steps(ctx, section), *slopes, *steps, *reuse(ctx, steps, section)]
+    steps += two_deltas(steps, section)
     steps += [
         replace(step, section=section)
         for name in ctx.wrt
@@ -98,37 +102,6 @@ def delta_steps(ctx: Context, index: bool = False, locals_: bool = True) -> list
     ]
     why = [] if index else why_the_transpose(ctx, cotangents)
     return [*steps, *why]
-
-
-def _reuse(ctx: Context, steps: Sequence[Step], section: str) -> list[Step]:
-    """The remark on what a named cotangent is for, where one serves several gradients."""
-    for step in steps:
-        if (
-            step.define
-            and step.kind != "seed"
-            and len(ctx.operands(ctx.statements[step.statement])) > 1
-        ):
-            text = (
-                f"Each ∂{ctx.top}/∂· is computed once; {to_unicode(step.lhs or ONE)} serves "
-                "every line that needs it: this reuse is backpropagation."
-            )
-            return [Step("remark", "", None, (), text, section=section)]
-    return []
-
-
-def _two_deltas(steps: Sequence[Step], section: str) -> list[Step]:
-    """What tells the two δs apart, where both are on the page: indices below it, or a value."""
-    named = [s.lhs for s in steps if s.define and s.lhs is not None and "δ" in str(s.lhs)]
-    pairs = [
-        n for s in steps for side in s.sides if side.expr is not None
-        for n in postorder(side.expr) if n.head == "δ"
-    ]  # fmt: skip
-    if not named or not pairs:
-        return []
-    text = (
-        f"{pairs[0]} with two indices is 1 where they are equal, else 0; {named[0]} is a gradient."
-    )
-    return [Step("remark", "", None, (), text, section=section)]
 
 
 def _is_long(found: Terms) -> bool:

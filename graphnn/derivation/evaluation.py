@@ -10,9 +10,10 @@ import numpy as np
 from graphnn.calculus.formula import Formula
 from graphnn.derivation.assumptions import assumption, check_assumption
 from graphnn.derivation.context import Context, cotangent_name
+from graphnn.derivation.exact import EXACT_SIZE, exact_array, is_short
 from graphnn.derivation.index_form import Indices, index_form
 from graphnn.derivation.knowledge import Knowledge, knowledge
-from graphnn.derivation.values import EXACT_SIZE, exact_array, is_short, value
+from graphnn.derivation.values import value
 from graphnn.errors import GraphError, ShapeError
 from graphnn.expression.names import canonical
 from graphnn.expression.tree import Expr, postorder, sym

@@ -1,6 +1,6 @@
-"""What can be seen of a finished gradient: that its entries add to 0, that it is a convolution.
+"""What can be seen of finished gradients: entries that add to 0, a convolution, a δ used again.
 
-Both are read off its terms `Σ_bound Π δ · body`: no op and no loss is known here.
+It is read off their terms `Σ_bound Π δ · body` and steps: no op and no loss is known here.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from graphnn.derivation.steps import Step
 from graphnn.derivation.terms import Term, Terms, renewed
 from graphnn.derivation.written import terms_tree
 from graphnn.errors import GraphError
-from graphnn.expression.algebra import ZERO, add, negate, split_product, terms
+from graphnn.expression.algebra import ONE, ZERO, add, negate, split_product, terms
 from graphnn.expression.names import show
 from graphnn.expression.sympy_view import simplified
-from graphnn.expression.tree import Expr, apply, contains, substitute
+from graphnn.expression.tree import Expr, apply, contains, postorder, substitute
+from graphnn.expression.unicode import to_unicode
 
 MAX_TERMS = 12
 
@@ -98,3 +99,34 @@ def full_convolution(ctx: Context, name: str, found: Terms) -> list[Step]:
         f"convolution, {called} with a border of zeros under the flipped {flipped}."
     )
     return [Step("remark", "", None, (), text)]
+
+
+def reuse(ctx: Context, steps: Sequence[Step], section: str) -> list[Step]:
+    """The remark on what a named cotangent is for, where one serves several gradients."""
+    for step in steps:
+        if (
+            step.define
+            and step.kind != "seed"
+            and len(ctx.operands(ctx.statements[step.statement])) > 1
+        ):
+            text = (
+                f"Each ∂{ctx.top}/∂· is computed once; {to_unicode(step.lhs or ONE)} serves "
+                "every line that needs it: this reuse is backpropagation."
+            )
+            return [Step("remark", "", None, (), text, section=section)]
+    return []
+
+
+def two_deltas(steps: Sequence[Step], section: str) -> list[Step]:
+    """What tells the two δs apart, where both are on the page: indices below it, or a value."""
+    named = [s.lhs for s in steps if s.define and s.lhs is not None and "δ" in str(s.lhs)]
+    pairs = [
+        n for s in steps for side in s.sides if side.expr is not None
+        for n in postorder(side.expr) if n.head == "δ"
+    ]  # fmt: skip
+    if not named or not pairs:
+        return []
+    text = (
+        f"{pairs[0]} with two indices is 1 where they are equal, else 0; {named[0]} is a gradient."
+    )
+    return [Step("remark", "", None, (), text, section=section)]

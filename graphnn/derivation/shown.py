@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from graphnn.derivation.values import is_short, value
+from graphnn.derivation.exact import is_short
+from graphnn.derivation.values import value
 from graphnn.errors import GraphError
 from graphnn.expression.numerals import exact, numeral
 from graphnn.expression.tree import Expr, Number, apply, fold, num

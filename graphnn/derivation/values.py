@@ -7,51 +7,21 @@ rational operations; an index symbol becomes an axis of the result.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from graphnn.calculus.tables import definition
+from graphnn.derivation.exact import EXACT_SIZE, OPERATORS, Array, as_array, bounded, exact_array
 from graphnn.derivation.index_form import CALLS, call_body
 from graphnn.errors import GraphError
 from graphnn.expression.functions import FUNCTIONS
-from graphnn.expression.tree import Expr, Number, postorder
+from graphnn.expression.tree import Expr, postorder
 from graphnn.graph.bodies import function_value
 
-Array = npt.NDArray[Any]
-
-EXACT_SIZE = 64
-EXACT_BITS = 1000
-"""Exact numbers with a longer numerator or denominator go on as floats."""
-
 MAX_POINTS = 2_000_000
-
-
-def exact_array(given: Any) -> Array:
-    """A value as an array of exact numbers where it is small, else of floats."""
-    array = np.asarray(given, dtype=object)
-    if array.size > EXACT_SIZE:
-        return np.asarray(given, dtype=np.float64)
-    made = np.empty(array.shape, dtype=object)
-    for place in np.ndindex(array.shape):
-        made[place] = _number(array[place])
-    return made
-
-
-def _number(x: Any) -> Number:
-    if isinstance(x, Fraction):
-        return x.numerator if x.denominator == 1 else x
-    if isinstance(x, bool | int | np.integer):
-        return int(x)
-    number = float(x)
-    if math.isfinite(number):
-        short = Fraction(repr(number))
-        if short.denominator <= 10**6:
-            return short.numerator if short.denominator == 1 else short
-    return number
 
 
 class _Axes:
@@ -163,8 +133,8 @@ def _node_value(node: Expr, results: dict[Expr, Array], env: Mapping[str, Any], 
         case ":" | "=" | "nothing" | "call":
             return np.asarray(0)
     parts = [results[part] for part in node.args]
-    if node.head in _OPERATORS:
-        return _bounded(_OPERATORS[node.head](*parts))
+    if node.head in OPERATORS:
+        return bounded(OPERATORS[node.head](*parts))
     if node.head in FUNCTIONS:
         made = function_value(node.head, *(np.asarray(p, dtype=np.float64) for p in parts))
         return _exact_result(node.head, parts, np.asarray(made))
@@ -230,7 +200,7 @@ def _element(node: Expr, results: dict[Expr, Array], axes: _Axes) -> Array:
             part.args[0] if part.head == "num" else slice(*(_bound(p) for p in part.args))
             for part in index
         )
-        return _array(array[where])
+        return as_array(array[where])
     return np.asarray(array[tuple(np.asarray(results[part], dtype=np.int64) for part in index)])
 
 
@@ -262,14 +232,14 @@ def _reduction(node: Expr, results: dict[Expr, Array]) -> Array:
     axis = _axis(options["axis"]) if "axis" in options else None
     keeps = "keepdims" in options
     if node.head in ("max", "min"):
-        return _array(getattr(x, node.head)(axis=axis, keepdims=keeps))
-    total = _array(x.sum(axis=axis, keepdims=keeps))
+        return as_array(getattr(x, node.head)(axis=axis, keepdims=keeps))
+    total = as_array(x.sum(axis=axis, keepdims=keeps))
     if node.head == "sum":
         return total
     count = x.size // max(1, total.size)
     if not count:
         return np.full(total.shape, np.nan)
-    return _array(total / count if total.dtype != object else total * Fraction(1, count))
+    return as_array(total / count if total.dtype != object else total * Fraction(1, count))
 
 
 def _axis(e: Expr) -> Any:
@@ -286,80 +256,3 @@ def matrix_product(a: Array, b: Array) -> Array:
     if a.ndim == 2 and a.shape[0] == 1 and b.ndim == 1:
         return np.asarray(product).reshape(())
     return np.asarray(product)
-
-
-def _array(x: Any) -> Array:
-    """A result as an array; a single exact number stays exact."""
-    if isinstance(x, np.ndarray):
-        return x
-    return np.asarray(x, dtype=object if isinstance(x, int | Fraction) else np.float64)
-
-
-def _divide(a: Array, b: Array) -> Array:
-    if a.dtype == object and b.dtype == object and not np.any(b == 0):
-        return _array(a * np.vectorize(lambda x: _inverse(x), otypes=[object])(b))
-    with np.errstate(all="ignore"):
-        return np.asarray(a, dtype=np.float64) / np.asarray(b, dtype=np.float64)
-
-
-def _inverse(x: Any) -> Any:
-    return 1 / x if isinstance(x, float) else Fraction(1) / Fraction(x)
-
-
-def _bits(a: Array) -> int:
-    """The length of the longest numerator or denominator."""
-    exact_parts = [x for x in a.ravel() if isinstance(x, int | Fraction)]
-    return max(
-        (max(x.numerator.bit_length(), x.denominator.bit_length()) for x in exact_parts), default=0
-    )
-
-
-def _bounded(a: Array) -> Array:
-    """The array, as floats once its exact numbers have grown too long to compute with."""
-    if a.dtype != object or is_short(a):
-        return a
-    return np.asarray(np.vectorize(_rounded, otypes=[np.float64])(a))
-
-
-def _rounded(x: Number) -> float:
-    try:
-        return float(x)
-    except OverflowError:
-        return math.inf if x > 0 else -math.inf
-
-
-def is_short(a: Array) -> bool:
-    """Whether no exact number in the array has grown beyond EXACT_BITS."""
-    return a.dtype != object or _bits(a) <= EXACT_BITS
-
-
-def _power(a: Array, b: Array) -> Array:
-    whole = b.ndim == 0 and isinstance(b.item(), int)
-    if a.dtype == object and whole and _bits(a) * abs(b.item()) <= 2 * EXACT_BITS:
-        n = b.item()
-        if n < 0:
-            return _divide(np.asarray(1, dtype=object), _power(a, np.asarray(-n, dtype=object)))
-        return _array(a**n)
-    with np.errstate(all="ignore"):
-        return np.asarray(
-            np.power(np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64))
-        )
-
-
-_OPERATORS: dict[str, Callable[..., Any]] = {
-    "+": lambda a, b: _array(a + b),
-    "-": lambda a, b: _array(a - b),
-    "*": lambda a, b: _array(a * b),
-    "·": lambda a, b: _array(a * b),
-    "⊙": lambda a, b: _array(a * b),
-    "/": _divide,
-    "^": _power,
-    "neg": lambda a: _array(-a),
-    "<": np.less,
-    "<=": np.less_equal,
-    ">": np.greater,
-    ">=": np.greater_equal,
-    "!=": np.not_equal,
-    "and": np.logical_and,
-    "where": np.where,
-}
