@@ -25,6 +25,7 @@ COMMON = (
     *("sigmoid", "relu", "softplus", "softmax", "log_softmax", "conv2d", "maxpool"),
 )
 """The functions that an error names where no other one is near."""
+MAX_TOWER = 8
 TWO_WAYS = "a/b c can be read in two ways; write (a/b)·c or a/(b·c)"
 
 
@@ -299,6 +300,12 @@ class _Rules:
         base, exponent = node.args
         if self.is_function(base):
             return Part(apply("^", parts[0].tree, parts[1].tree), None)
+        above, height = exponent, 1
+        while above.head in ("^", "group", "neg") and height <= MAX_TOWER:
+            height += above.head == "^"
+            above = above.args[-1]
+        if height > MAX_TOWER:
+            raise Defect(f"a tower of more than {MAX_TOWER} powers: no number is that large", node)
         rank = self.rank(parts[1], exponent)
         if base.head == "sym" and base.args[0] == "e" and not self.is_value("e"):
             return Part(apply("exp", parts[1].tree), rank)

@@ -132,6 +132,8 @@ def _part(
     row = FUNCTIONS[node.head]
     if row.needed not in ("", *options):
         raise GraphError(f"{row.name} needs {row.needed}: {row.usage}")
+    if isinstance(options.get(row.needed), Handle):
+        raise GraphError(f"{row.name}'s {row.needed} takes numbers, not a value of the network")
     return row.call(*_at_least_one(operands, dtype), **options)
 
 
