@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from graphnn.answers import Checked, check
 from graphnn.derivation.derive import derive
+from graphnn.derivation.functions import functions
 from graphnn.derivation.result import Derivation
 from graphnn.errors import DtypeError, GraphError, Remark, ShapeError, TextError, ValueMissing
 from graphnn.graph.apply import op
@@ -145,6 +146,7 @@ __all__ = [
     "exp",
     "expm1",
     "floor",
+    "functions",
     "gather",
     "global_avgpool",
     "global_maxpool",
