@@ -175,7 +175,7 @@ class _Rules:
         if pair and row.rank([1, 1], {}) == 0:
             self.together(operands, parts)  # a loss of two tensors
             return ()
-        return () if not options and count and row.rank([1], {}) == 0 else None
+        return () if not options and count and row.rank([1] * count, {}) == 0 else None
 
     def side_by_side(self, node: Expr, parts: list[Shape | None]) -> Shape | None:
         """Factors from the left; a function's name takes the factor after it."""

@@ -80,6 +80,7 @@ ROWS = [
     ("L = exp(v, 2)", "exp was given too much: exp(x)", "exp"),
     ("L = where(v)", "where takes 3 operands, 1 given", "where"),
     ("L = x^x^x^x^x^x^x^x^x^x", "a tower of more than 8 powers", "^x^x"),
+    ("L = gather(0.5, -0.5)", "gather", "gather"),
     ("L = pad(v, x)", "pad's widths takes numbers, not a value of the network", "pad"),
     ("L = x^301", "the exponent is larger than 300", "^301"),
     ("L = 1/0", "a number is divided by zero", "/0"),
