@@ -132,6 +132,10 @@ def _part(
     row = FUNCTIONS[node.head]
     if row.needed not in ("", *options):
         raise GraphError(f"{row.name} needs {row.needed}: {row.usage}")
+    if isinstance(options.get(row.needed), Fraction | float):
+        raise GraphError(
+            f"{row.name}'s {row.needed} takes whole numbers; {options[row.needed]} given"
+        )
     if isinstance(options.get(row.needed), Handle):
         raise GraphError(f"{row.name}'s {row.needed} takes numbers, not a value of the network")
     return row.call(*_at_least_one(operands, dtype), **options)
