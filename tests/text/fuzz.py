@@ -402,10 +402,19 @@ def work(pipe: Connection, folder: str) -> None:
         code, out, err = quiet(main, words)
         watch.on = False
         spent = time.process_time() - before
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        peak = peak_megabytes()
         pipe.send(
             Outcome(code, verdict(code, out, err, spent, peak, watch.found), spent, peak, err)
         )
+
+
+def peak_megabytes() -> float:
+    """The most memory that this process held; ru_maxrss would count what its parent held, too."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # bytes on macOS
+    (line,) = (row for row in status.read_text().splitlines() if row.startswith("VmHWM:"))
+    return int(line.split()[1]) / 1024
 
 
 def quiet(main: object, words: list[str]) -> tuple[int, str, str]:
