@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 
 from codegen.body import Text, body_text
 from codegen.space import Dim, Space, View, aligned, is_float, whole
-from codegen.spelling import ATOM, PRODUCT
+from codegen.spelling import ATOM, PRODUCT, UNARY, wrap
+from graphnn.calculus.formula import Size
+from graphnn.calculus.polynomial import plain, polynomial
 from graphnn.expression.algebra import join_product, split_product
 from graphnn.expression.tree import Expr, apply, postorder, sym
 
@@ -73,10 +75,15 @@ def summed(
     The sum of one operand is `x.sum(axis=…)`; a body that is no product is one operand.
     """
     product = split_product(body)
-    varying = [e for e in product.factors if axes_in(space, e, views)]
-    scalars = [e for e in product.factors if not axes_in(space, e, views)]
+    over = set(reduced)
+    varying = [e for e in product.factors if over & set(axes_in(space, e, views))]
+    scalars = [e for e in product.factors if e not in varying]
     divisors, coefficient = product.divisors, product.coefficient
-    if any(axes_in(space, e, views) for e in divisors) or not _shares(space, varying, views):
+    if (
+        any(over & set(axes_in(space, e, views)) for e in divisors)
+        or not varying
+        or not _shares(space, varying, views)
+    ):
         varying, scalars, divisors, coefficient = [body], [], (), 1
     covered = {a for e in varying for a in axes_in(space, e, views)}
     scalars += [apply("extent", sym(a)) for a in reduced if a not in covered]
@@ -89,7 +96,9 @@ def summed(
         return value
     scaled = join_product(coefficient, [sym(VALUE), *scalars], divisors)
     named = {**views, VALUE: replace(value.view, dtype=dtype)}
-    return Value(body_text(space, scaled, named, value.axes, dtype), value.axes)
+    found = axes_in(space, scaled, named)
+    axes = value.axes if set(found) == set(value.axes) else tuple(a for a in out if a in found)
+    return Value(body_text(space, scaled, named, axes, dtype), axes)
 
 
 def is_contraction(
@@ -140,14 +149,66 @@ def _contract(
     right = [axis for axis in b.axes if axis not in shared]
     single = len(inner) == 1 and max(len(left), len(right)) <= 1
     if single and (not batch or len(left) == len(right) == 1):
-        text = f"{aligned(a, batch + left + inner)[0]} @ {aligned(b, batch + inner + right)[0]}"
+        first_text = wrap(*aligned(a, batch + left + inner), PRODUCT)
+        text = f"{first_text} @ {wrap(*aligned(b, batch + inner + right), UNARY)}"
         return Value(Text(text, PRODUCT), (*batch, *left, *right))
     if inner and not batch:
+        columns = _columns(space, a, b, inner, out)
+        if columns is not None:
+            return columns
         places = [[x.axes.index(axis) for axis in inner] for x in (a, b)]
         texts = [aligned(x, x.axes)[0] for x in (a, b)]
         text = f"np.tensordot({texts[0]}, {texts[1]}, axes=({places[0]}, {places[1]}))"
         return Value(Text(text, ATOM), (*left, *right))
     return _einsum((a, b), reduced, out)
+
+
+def _columns(
+    space: Space, a: View, b: View, inner: Sequence[str], out: Sequence[str]
+) -> Value | None:
+    """A contraction with the windows of an array, as im2col and one matrix product.
+
+    The windows are copied into a matrix once, and another kernel that contracts the same windows
+    (the gradient of a convolution's kernel) takes the same matrix.
+    """
+    if not a.stem:
+        a, b = b, a
+    cut = next((k for k, x in enumerate(a.axes) if (x in inner) != (a.axes[0] in inner)), None)
+    if not a.stem or cut is None:
+        return None
+    rows, columns = a.axes[:cut], a.axes[cut:]
+    if len({x in inner for x in columns}) > 1:
+        return None
+    shape = f"{_count(space, rows)}, {_count(space, columns)}"
+    matrix = space.share(f"{a.text}.reshape({shape})", f"{a.stem}_columns")
+    summed, own = (rows, columns) if rows[0] in inner else (columns, rows)
+    others = tuple(x for x in b.axes if x not in inner)
+    made: tuple[str, ...]
+    if next((x for x in out if x in own or x in others), None) in others:
+        transposed = f"{matrix}.T" if own is rows else matrix
+        text, made = f"{_matrix(space, b, others, summed)} @ {transposed}", (*others, *own)
+    else:
+        first = matrix if own is rows else f"{matrix}.T"
+        text, made = f"{first} @ {_matrix(space, b, summed, others)}", (*own, *others)
+    sizes = ", ".join(space.size(space.extent(x)) for x in made)
+    return Value(Text(f"({text}).reshape({sizes})", ATOM), made)
+
+
+def _matrix(space: Space, view: View, first: Sequence[str], second: Sequence[str]) -> str:
+    """A view as a matrix, a group of axes for each dimension; as it is where it is one."""
+    text, binding = aligned(view, [*first, *second])
+    if len(first) == len(second) == 1:
+        return wrap(text, binding, UNARY)
+    sizes = [_count(space, group) for group in (first, second) if group]
+    return f"{wrap(text, binding, ATOM)}.reshape({', '.join(sizes)})"
+
+
+def _count(space: Space, axes: Sequence[str]) -> str:
+    """How many points a group of axes has."""
+    total: Size = 1
+    for a in axes:
+        total = plain(polynomial(total) * polynomial(space.extent(a)))
+    return space.size(total)
 
 
 def _sum(a: View, reduced: Sequence[str]) -> Value:
@@ -156,7 +217,7 @@ def _sum(a: View, reduced: Sequence[str]) -> Value:
     text, binding = aligned(a, a.axes)
     if not places:
         return Value(Text(text, binding), kept)
-    return Value(Text(summation(text, places, len(a.axes)), ATOM), kept)
+    return Value(Text(summation(wrap(text, binding, ATOM), places, len(a.axes)), ATOM), kept)
 
 
 def summation(text: str, places: Sequence[int], rank: int, function: str = "sum") -> str:

@@ -96,6 +96,7 @@ def declarations(made: Module) -> str:
             if x.kind == "parameter"
         ]
         lines += ["# standard deviation of each parameter at the start", "SPREAD = {", *spread, "}"]
+        lines.append("INPUTS = [name for name in LEAVES if name not in SPREAD]")
     for name in made.arrays:
         value, buffer = plan.constants[name], plan.buffers[name]
         if isinstance(value, Array):

@@ -20,8 +20,15 @@ from graphnn.plan import Leaf, Plan
 _SHOWN = {
     "forward": "The outputs by name; leaves by name, or by position in the order of LEAVES.",
     "loss_and_gradients": "The first output, and its gradient by each parameter.",
-    "step": "The first output, and the next value of each parameter.",
+    "step_in_place": "`step` for arrays by name, which may change the parameters themselves.",
 }
+STEP = '''
+
+def step(*arrays, **named):
+    """The first output, and the next value of each parameter; what is given stays as it is."""
+    given = named_arrays(LEAVES, arrays, named)
+    return step_in_place({n: np.array(a) if n in SPREAD else a for n, a in given.items()})
+'''
 
 
 def interface_text(made: Module) -> str:
@@ -31,13 +38,18 @@ def interface_text(made: Module) -> str:
     if plan.gradients:
         functions.append(_function(made, "loss_and_gradients", ("forward", "backward")))
     if plan.updates:
-        functions.append(_function(made, "step", ("forward", "backward", "updates")))
+        passes = ("forward", "backward", "updates")
+        functions.append(_function(made, "step_in_place", passes) + STEP)
     return "\n\n".join(functions)
 
 
 def _function(made: Module, name: str, sections: Sequence[str]) -> str:
     plan = made.plan
-    tables = {"forward": plan.outputs, "loss_and_gradients": plan.gradients, "step": plan.updates}
+    tables = {
+        "forward": plan.outputs,
+        "loss_and_gradients": plan.gradients,
+        "step_in_place": plan.updates,
+    }
     table = tables[name]
     loss = next(iter(plan.outputs.values()))
     returned = [*table.values()] if name == "forward" else [loss, *table.values()]
@@ -45,8 +57,11 @@ def _function(made: Module, name: str, sections: Sequence[str]) -> str:
     read = {a for s in run for a in arguments(made, s)} | set(returned)
     sizes = [n for n in plan.sizes if made.sizes[n] in read]
     needed = _needed(plan, read, sizes)
-    lines = [f"def {name}(*arrays, **named):", f'    """{_SHOWN[name]}"""']
-    lines.append("    given = named_arrays(list(LEAVES), arrays, named)")
+    inplace = name == "step_in_place"
+    lines = [f"def {name}({'given' if inplace else '*arrays, **named'}):"]
+    lines.append(f'    """{_SHOWN[name]}"""')
+    if not inplace:
+        lines.append("    given = named_arrays(LEAVES, arrays, named)")
     targets = [*(leaf.buffer for leaf in needed), *(made.sizes[n] for n in sizes)]
     keys = tuple_text([quoted(leaf.name) for leaf in needed])
     dims = tuple_text([quoted(n) for n in sizes])
@@ -54,12 +69,12 @@ def _function(made: Module, name: str, sections: Sequence[str]) -> str:
     lines.append(f"    {listed(targets)} = {call}" if targets else f"    {call}")
     for section in run:
         call = f"{FUNCTIONS[section]}({', '.join(arguments(made, section))})"
-        lines.append(f"    {listed(results(made, section))} = {call}")
-    rows = ", ".join(f"{quoted(key)}: {_returned(made, b)}" for key, b in table.items())
-    if name == "forward":
-        lines.append(f"    return {{{rows}}}")
-    else:
-        lines.append(f"    return {_returned(made, loss)}, {{{rows}}}")
+        found = results(made, section)
+        lines.append(f"    {listed(found)} = {call}" if found else f"    {call}")
+    seen: set[str] = set()
+    first = "" if name == "forward" else f"{_returned(made, loss, seen)}, "
+    rows = ", ".join(f"{quoted(key)}: {_returned(made, b, seen)}" for key, b in table.items())
+    lines.append(f"    return {first}{{{rows}}}")
     return "\n".join(row for line in lines for row in folded(line, WIDTH)) + "\n"
 
 
@@ -79,10 +94,18 @@ def _needed(plan: Plan, read: set[str], sizes: Sequence[str]) -> list[Leaf]:
     return needed
 
 
-def _returned(made: Module, name: str) -> str:
-    """A result as an array of its own: never the caller's array, nor a view of it."""
+def _returned(made: Module, name: str, seen: set[str]) -> str:
+    """A result as an array of its own: never the caller's array, nor a view of it.
+
+    A parameter that was changed in place is returned as it is.
+    """
+    if name in made.moved:
+        return made.moved[name]
     operand = made.operand(name)
     if operand.literal:
         dtype = made.plan.buffers[name].dtype
         return f"np.array({operand.text}, {made.floats.get(dtype) or f'np.{dtype}'})"
+    if name in made.fresh and name not in seen and made.plan.buffers[name].shape:
+        seen.add(name)
+        return name
     return f"np.array({operand.text})"

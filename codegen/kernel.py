@@ -56,15 +56,19 @@ def _plain(space: Space, operands: Sequence[Operand], output: str, dtype: str) -
 
 def _assign(space: Space, output: str, value: Value, out: Sequence[str], dtype: str) -> None:
     """`output = value`, broadcast to its shape where the value lacks an axis."""
-    text, _ = aligned(value.view, out)
+    text, binding = aligned(value.view, out)
+    space.binding = binding
     if value.text.weak:
         made = space.dtype(dtype)
         shape = space.shape(space.formula.shape)
         text = f"np.full({shape}, {text}, {made})" if out else f"{made}({text})"
+        space.binding = ATOM
     elif set(value.axes) != set(out):
         text = f"np.broadcast_to({text}, {space.shape(space.formula.shape)})"
+        space.binding = ATOM
     elif space.formula.reduce == "sum" and not is_float(dtype):
         text = f"np.asarray({text}).astype({space.dtype(dtype)})"
+        space.binding = ATOM
     space.lines.append(f"{output} = {text}")
 
 
@@ -100,6 +104,7 @@ def _expanded(space: Space, operands: Sequence[Operand], output: str, dtype: str
         space.lines.append(
             f"{output} = np.zeros({shape}, {space.dtype(dtype)}) + {wrap(text, binding, SUM)}"
         )
+        space.binding = SUM
     else:
         sizes = ", ".join(space.size(size) for size in formula.shape)
         space.lines.append(f"{output} = {wrap(text, binding, ATOM)}.reshape({sizes})")
@@ -130,4 +135,4 @@ def windowed_maximum(
             flat = body_text(space, flat_position(space.formula.reduced), {}, (), "int64")
             text = space.keep(text, "candidate")
             space.lines.append(f"{output} = np.where({text} > {best}, {flat.text}, {output})")
-        space.lines.append(f"{best} = np.maximum({best}, {text})")
+        space.lines.append(f"np.maximum({best}, {text}, out={best})")

@@ -13,9 +13,12 @@ from codegen.runtime import BINDING, CHECK, CHECK_FORWARD, HELPERS, MODEL, RANDO
 from graphnn.plan import Plan
 
 
-def module_source(plan: Plan) -> str:
-    """The source of the standalone module that computes a plan."""
-    made = Module(plan)
+def module_source(plan: Plan, checked: bool = False) -> str:
+    """The source of the standalone module that computes a plan.
+
+    With `checked`, the first value that is not finite raises FloatingPointError.
+    """
+    made = Module(plan, checked)
     passes = [pass_text(made, section) for section in ("forward", "backward", "updates")]
     interface = interface_text(made)
     parts = [

@@ -6,6 +6,7 @@ and a backward node serves the statement through which it leads back.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from graphnn.errors import GraphError
@@ -21,12 +22,56 @@ from graphnn.graph.statements import network
 class Sources:
     """What planning knows about nodes: the statement each serves, and the name it goes by.
 
-    `lines` are the statements as written, in order; a backward block has the number −1 − k.
+    `lines` are the statements as written, in order; a backward block has the number −1 − k. `own`
+    are the nodes with a name of the user's, `cotangents` those that are gradients of such.
     """
 
     lines: dict[str, str] = field(default_factory=dict)
     serves: dict[Node, tuple[str, int]] = field(default_factory=dict)
     names: dict[Node, str] = field(default_factory=dict)
+    own: set[Node] = field(default_factory=set)
+    cotangents: set[Node] = field(default_factory=set)
+
+    def moved(self, made: Mapping[Node, Node]) -> Sources:
+        """The same about the nodes that are computed instead."""
+        found = Sources(self.lines)
+        found.own = {made[n] for n in self.own if n in made}
+        found.cotangents = {made[n] for n in self.cotangents if n in made}
+        for old, new in made.items():
+            if old in self.serves:
+                found.serves.setdefault(new, self.serves[old])
+            if old in self.names:
+                found.names.setdefault(new, self.names[old])
+        return found
+
+
+# What an unnamed value is called, by the op that computes it.
+STEMS = {
+    "add": "total",
+    "subtract": "difference",
+    "multiply": "product",
+    "matmul": "product",
+    "divide": "quotient",
+    "negate": "negative",
+    "power": "power",
+    "exp": "exps",
+    "log": "logs",
+    "max": "largest",
+    "argmax": "first",
+    "sum": "total",
+    "mean": "average",
+    "_0": "part",
+}
+
+
+def stem(node: Node) -> str:
+    """A name for a value without one: what kind of thing it is.
+
+    >>> import graphnn as gnn
+    >>> stem(gnn.exp(gnn.input("x")).node)
+    'exps'
+    """
+    return STEMS.get(node.kind, node.kind)
 
 
 def sources_of(graph: Graph, written: Graph, gradients: Gradients | None) -> Sources:
@@ -39,6 +84,7 @@ def sources_of(graph: Graph, written: Graph, gradients: Gradients | None) -> Sou
         _add_statements(found, form)
     for node, names in graph.names.items():
         found.names.setdefault(node, names[0])
+    found.own = set(found.names)
     if gradients is not None:
         _trace(found, gradients)
     for made in _derived(graph):
@@ -98,9 +144,13 @@ def _trace(found: Sources, gradients: Gradients) -> None:
         place = found.serves.get(c.node, ("", last))
         found.serves.setdefault(c.result, (place[0], _backward(place[1])))
         first_use[c.operand] = min(first_use.get(c.operand, place), place, key=lambda p: p[1])
-    for node, made in {**gradients.cotangents, **gradients.gradients}.items():
-        if node in found.names and made.op != "constant":
-            found.names.setdefault(made, f"d_{found.names[node]}")
+    cotangents = {**gradients.cotangents, **gradients.gradients}
+    for node, made in sorted(cotangents.items(), key=lambda pair: pair[0] not in found.own):
+        if made.op != "constant":
+            found.names.setdefault(made, f"d_{found.names.get(node) or stem(node)}")
+            if node in found.own:
+                found.cotangents.add(made)
+    for node, made in cotangents.items():
         served = found.serves.get(node) or first_use.get(node)
         if served is not None:
             found.serves.setdefault(made, (served[0], _backward(served[1])))

@@ -6,24 +6,28 @@ statement in commented blocks, and returns what an output or a later pass needs.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
+from codegen.inside import is_fresh, moved_in_place, read_once
 from codegen.kernel import formula_lines
 from codegen.runtime import HELPERS
 from codegen.space import Operand, Space
 from codegen.spelling import (
+    ATOM,
     Names,
     commented,
     folded,
     listed,
     literal,
+    quoted,
     size_text,
+    wrap,
 )
-from graphnn.calculus.formula import Formula, Size, formula_text
+from graphnn.calculus.formula import Formula, Size
 from graphnn.calculus.polynomial import Atom, Dimension, Polynomial, atoms
-from graphnn.expression.tree import sym
 from graphnn.graph.node import FLOATS, Array
-from graphnn.plan import Kernel, Plan
+from graphnn.plan import SECTIONS, Kernel, Plan
 
 WIDTH = 100
 RESERVED = frozenset(
@@ -38,6 +42,12 @@ RESERVED = frozenset(
         "forward",
         "loss_and_gradients",
         "step",
+        "step_in_place",
+        "bind_sizes",
+        "size_of",
+        "wrong_shape",
+        "INPUTS",
+        "given",
         "check",
         "bind",
         "convert",
@@ -62,25 +72,77 @@ RESERVED = frozenset(
     ]
 ) | set(HELPERS)
 
+LONGEST_INSIDE = 56
+_SHOWN = {
+    "forward": "The outputs, and what the backward pass needs of the way there.",
+    "backward": "The gradients, from what the forward pass kept.",
+    "updates": "The next value of each parameter; one that only takes a step is changed in place.",
+}
 FUNCTIONS = {"forward": "forward_pass", "backward": "backward_pass", "updates": "update_pass"}
 
 
 class Module:
-    """The state of one printing: names, constants, helpers, and texts of views that are inlined."""
+    """The state of one printing: names, constants, helpers, and what stands inside something else.
 
-    def __init__(self, plan: Plan) -> None:
+    `texts` holds what is written where it is used, instead of in a line of its own: text and how
+    tightly it binds. `carried` are the variables of a pass that a later one takes over, beside
+    buffers. `fresh` are arrays that share no memory with another. `moved` are the parameters that
+    the update changes in place: new value → parameter.
+    """
+
+    def __init__(self, plan: Plan, checked: bool = False) -> None:
         self.plan = plan
+        self.checked = checked
         self.names = Names(RESERVED)
         self.names.taken |= set(plan.buffers)
         self.sizes = {name: self.names.fresh(name) for name in plan.sizes}
         used = sorted({b.dtype for b in plan.buffers.values() if b.dtype in FLOATS})
         self.floats = {used[0]: "FLOAT"} if len(used) == 1 else {d: d.upper() for d in used}
-        self.float_dtypes = used or ["float32"]
         if not used:
             self.floats = {"float32": "FLOAT"}
         self.helpers: set[str] = set()
-        self.inlined = _inlined(plan)
         self.arrays: dict[str, None] = {}
+        self.moved = moved_in_place(plan)
+        self.inside = read_once(plan)
+        self.texts: dict[str, tuple[str, int]] = {}
+        self.fresh: set[str] = set()
+        self.shared: dict[str, str] = {}
+        self.carried: dict[str, list[str]] = {name: [] for name in SECTIONS}
+        self.origins: dict[str, str] = {}
+        self.bodies: dict[str, list[str]] = {}
+        for section in SECTIONS:
+            self._print(section)
+
+    def _print(self, section: str) -> None:
+        """The lines of a pass, a commented block for each statement."""
+        body: list[str] = []
+        before = list(self.shared.values())
+        statement = None
+        for kernel in self.plan.section(section):
+            lines = _kernel_lines(self, kernel)
+            if not lines:
+                continue
+            if kernel.statement != statement:
+                statement = kernel.statement
+                heading = [f"# {_heading(self.plan, statement)}"] if statement else []
+                body += ["", *heading] if section != "updates" else []
+            body += _with_comment(self, lines, kernel)
+            if self.checked and self.plan.buffers[kernel.output].dtype in FLOATS:
+                self.helpers.add("finite")
+                shown = self.plan.statements.get(kernel.statement, kernel.statement)
+                body.append(f"finite({kernel.output}, {quoted(kernel.output)}, {quoted(shown)})")
+        self.bodies[section] = body[1:] if body[:1] == [""] else body
+        self.carried[section] = [n for n in before if n in self.words(section)]
+        self.origins.update(dict.fromkeys(set(self.shared.values()) - set(before), section))
+
+    def words(self, section: str) -> set[str]:
+        """The identifiers that a pass names, comments apart."""
+        code = (line for line in self.bodies[section] if not line.lstrip().startswith("#"))
+        return {word for line in code for word in re.findall(r"\w+", line)}
+
+    def origin(self, name: str) -> str:
+        """The pass that makes a shared variable."""
+        return self.origins[name]
 
     def operand(self, name: str) -> Operand:
         """A buffer as a kernel reads it: a number is written out, an array is a name."""
@@ -91,38 +153,21 @@ class Module:
             return Operand(text, (), buffer.dtype, binding, literal=True)
         if value is not None:
             self.arrays[name] = None
-        text = f"{self.inlined[name]}.T" if name in self.inlined else name
-        return Operand(text, buffer.shape, buffer.dtype)
+        text, binding = self.texts.get(name, (name, ATOM))
+        return Operand(text, buffer.shape, buffer.dtype, binding)
 
 
 def pass_text(made: Module, section: str) -> str:
     """One pass as a function: what it reads, a commented block per statement, what it returns."""
-    plan = made.plan
-    kernels = plan.section(section)
-    if not kernels and section != "forward":
+    if not made.bodies[section] and section != "forward":
         return ""
-    body: list[str] = []
-    statement = None
-    shared: dict[str, str] = {}
-    for kernel in kernels:
-        if kernel.output in made.inlined:
-            continue
-        if kernel.statement != statement:
-            statement = kernel.statement
-            body += ["", f"# {_heading(plan, statement)}"] if statement else [""]
-        body += _with_comment(made, _kernel_lines(made, kernel, shared), kernel)
     function = FUNCTIONS[section]
     read = ", ".join(arguments(made, section))
-    outputs = results(made, section)
-    shown = {
-        "forward": "The outputs, and what the backward pass needs of the way there.",
-        "backward": "The gradients, from what the forward pass kept.",
-        "updates": "The next value of each parameter.",
-    }[section]
     lines = ['@np.errstate(all="ignore")', *folded(f"def {function}({read}):", WIDTH)]
-    lines.append(f'    """{shown}"""')
-    lines += [row.rstrip() for line in body[1:] for row in _folded_comment(f"    {line}")]
-    lines += folded(f"    return {listed(outputs)}", WIDTH)
+    lines.append(f'    """{_SHOWN[section]}"""')
+    rows = (row for line in made.bodies[section] for row in _folded_comment(f"    {line}"))
+    lines += [row.rstrip() for row in rows]
+    lines += folded(f"    return {listed(results(made, section))}", WIDTH)
     return "\n".join(lines) + "\n"
 
 
@@ -140,18 +185,36 @@ def _folded_comment(line: str) -> list[str]:
 
 
 def _with_comment(made: Module, lines: Sequence[str], kernel: Kernel) -> list[str]:
-    """The kernel's lines; its formula beside the last one, or above where that is too long."""
-    if not isinstance(kernel.node.op, Formula) or kernel.node.op.is_elementwise:
+    """The kernel's lines; its formula above them, where they do not say it themselves."""
+    formula = kernel.node.op
+    if len(lines) == 1 or not isinstance(formula, Formula) or formula.is_elementwise:
         return list(lines)
-    names = [f"{made.inlined[n]}ᵀ" if n in made.inlined else n for n in kernel.operands]
-    comment = commented(formula_text(kernel.node.op, names, kernel.output))
-    if len(lines) == 1 and len(lines[0]) + len(comment) + 8 <= WIDTH:
-        return [f"{lines[0]}  # {comment}"]
+    comment = commented(kernel.comment)
     shown = comment if len(comment) <= WIDTH - 8 else f"{comment[: WIDTH - 9]}…"
     return [f"# {shown}", *lines]
 
 
-def _kernel_lines(made: Module, kernel: Kernel, shared: dict[str, str]) -> list[str]:
+def _kernel_lines(made: Module, kernel: Kernel) -> list[str]:
+    """The lines of a kernel; none where its value stands inside the one that uses it."""
+    lines, value, binding = _printed(made, kernel)
+    if len(lines) > 1 or is_fresh(value, binding):
+        made.fresh.add(kernel.output)
+    target = made.moved.get(kernel.output)
+    if target is not None and len(lines) == 1:
+        step = lines[0].removeprefix(f"{kernel.output} = {target} - ")
+        if step != lines[0]:
+            made.texts[kernel.output] = (target, ATOM)
+            return [f"{target} -= {step}"]
+    made.moved.pop(kernel.output, None)
+    fits = len(lines) == 1 and len(value) <= LONGEST_INSIDE
+    if fits and kernel.output in made.inside and not made.checked:
+        made.texts[kernel.output] = (value, binding)
+        return []
+    return lines
+
+
+def _printed(made: Module, kernel: Kernel) -> tuple[list[str], str, int]:
+    """The lines of a kernel; where it is a single assignment, its value and how tightly it binds."""
     node = kernel.node
     operands = [made.operand(name) for name in kernel.operands]
     dtype = made.plan.buffers[kernel.output].dtype
@@ -164,89 +227,76 @@ def _kernel_lines(made: Module, kernel: Kernel, shared: dict[str, str]) -> list[
             made.helpers,
             made.plan.sizes,
             formula,
-            shared=shared,
+            shared=made.shared,
+            first=kernel.first,
         )
         formula_lines(space, operands, kernel.output, dtype)
-        return space.lines
+        text = space.lines[0].removeprefix(f"{kernel.output} = ") if space.lines else ""
+        return space.lines, text, space.binding
     texts = [_array(made, o, dtype) for o in operands]
     symbols: dict[Atom, str] = {Dimension(n): text for n, text in made.sizes.items()}
     if node.op == "reshape":
         sizes = ", ".join(size_text(size, symbols) for size in node.shape) or "()"
-        return [f"{kernel.output} = {texts[0]}.reshape({sizes})"]
-    if node.op == "concat":
+        text = f"{texts[0]}.reshape({sizes})"
+    elif node.op == "concat":
         axis = node.attribute("axis")
-        return [f"{kernel.output} = np.concatenate(({', '.join(texts)},), axis={axis})"]
-    if node.op == "hold":
-        return [f"{kernel.output} = {texts[0]}"]
-    whole = node.operands[0]
-    axis, parts, number = (
-        whole.attribute("axis"),
-        whole.attribute("sizes"),
-        node.attribute("number"),
-    )
-    start = sum(parts[:number])
-    index = ", ".join([":"] * axis + [f"{start}:{start + parts[number]}"])
-    return [f"{kernel.output} = {texts[0]}[{index}]"]
+        text = f"np.concatenate(({', '.join(texts)},), axis={axis})"
+    elif node.op == "hold":
+        text = texts[0]
+    else:
+        whole = node.operands[0]
+        axis, parts, number = (
+            whole.attribute("axis"),
+            whole.attribute("sizes"),
+            node.attribute("number"),
+        )
+        start = sum(parts[:number])
+        index = ", ".join([":"] * axis + [f"{start}:{start + parts[number]}"])
+        text = f"{texts[0]}[{index}]"
+    return [f"{kernel.output} = {text}"], text, ATOM
 
 
 def _array(made: Module, operand: Operand, dtype: str) -> str:
     if not operand.literal:
-        return operand.text
+        return wrap(operand.text, operand.binding, ATOM)
     return f"np.asarray({operand.text}, {made.floats.get(dtype) or 'np.' + dtype})"
 
 
-def _inlined(plan: Plan) -> dict[str, str]:
-    """Transposed operands, written `W.T` where they are used: buffer → what is transposed."""
-    kept = _kept_names(plan)
-    found = {}
-    for kernel in plan.kernels:
-        formula = kernel.node.op
-        if (
-            isinstance(formula, Formula)
-            and kernel.output not in kept
-            and formula.body is sym("_0")
-            and formula.is_elementwise
-            and len(formula.reads) == 1
-            and len(formula.shape) == len(formula.axes) == 2
-            and formula.reads[0].index == formula.write[::-1]
-            and kernel.operands[0] not in plan.constants
-            and kernel.operands[0] not in found
-        ):
-            found[kernel.output] = kernel.operands[0]
-    return found
-
-
-def _kept_names(plan: Plan) -> set[str]:
-    return {*plan.outputs.values(), *plan.gradients.values(), *plan.updates.values()}
-
-
 def results(made: Module, section: str) -> list[str]:
-    """What a pass returns: buffers of its own that an output or a later pass needs, once each."""
+    """What a pass returns: its own values that an output or a later pass needs, once each."""
     plan = made.plan
     own = {kernel.output for kernel in plan.section(section)}
-    later = ("forward", "backward", "updates").index(section) + 1
+    later = SECTIONS[SECTIONS.index(section) + 1 :]
     needed: dict[str, None] = {}
     for table in (plan.outputs, plan.gradients, plan.updates):
         needed.update(dict.fromkeys(table.values()))
-    for name in ("forward", "backward", "updates")[later:]:
-        needed.update(dict.fromkeys(_read(made, name)))
-    return [name for name in needed if name in own]
+    read = {b for name in later for kernel in plan.section(name) for b in kernel.operands}
+    needed.update(dict.fromkeys(k.output for k in plan.section(section) if k.output in read))
+    found = {made.texts[n][0] if n in made.moved else n: None for n in needed if n in own}
+    taken = {name for later_one in later for name in made.carried[later_one]}
+    carried = [n for n in made.shared.values() if n in taken and made.origin(n) == section]
+    return [*(name for name in found if _is_read(made, name, later)), *carried]
 
 
-def _read(made: Module, section: str) -> list[str]:
-    """The buffers that the kernels of a section read, an inlined one by what it is made of."""
-    kernels = [k for k in made.plan.section(section) if k.output not in made.inlined]
-    return [made.inlined.get(name, name) for k in kernels for name in k.operands]
+def _is_read(made: Module, name: str, later: Sequence[str]) -> bool:
+    """Whether a value is an output, or a later pass names it."""
+    plan = made.plan
+    ends = {*plan.outputs.values(), *plan.gradients.values(), *plan.updates.values()}
+    ends |= set(made.moved.values())
+    return name in ends or any(name in made.words(section) for section in later)
 
 
 def arguments(made: Module, section: str) -> list[str]:
     """What a pass reads: leaves in declared order, earlier results, sizes."""
     plan = made.plan
     own = {kernel.output for kernel in plan.section(section)}
-    read = set(_read(made, section)) - own
-    leaves = [leaf.buffer for leaf in plan.leaves if leaf.buffer in read]
-    earlier = [k.output for k in plan.kernels if k.output in read]
-    return [*leaves, *earlier, *(made.sizes[name] for name in _sizes_used(plan, section))]
+    words = made.words(section)
+    if section == "forward":
+        words = words | {b for b in plan.outputs.values() if b not in own}
+    leaves = [leaf.buffer for leaf in plan.leaves if leaf.buffer in words]
+    earlier = [k.output for k in plan.kernels if k.output in words - own]
+    sizes = [made.sizes[name] for name in _sizes_used(plan, section)]
+    return [*leaves, *earlier, *made.carried[section], *(n for n in sizes if n in words)]
 
 
 def _sizes_used(plan: Plan, section: str) -> list[str]:

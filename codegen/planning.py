@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from codegen.folding import fold_views
 from codegen.leaves import leaf_of
-from codegen.naming import Sources, sources_of
+from codegen.naming import Sources, sources_of, stem
 from codegen.sizes import sample_sizes
 from codegen.spelling import Names
 from graphnn.calculus.formula import Formula, Size, formula_text
@@ -55,10 +56,17 @@ def make_plan(
     _check_updates(graph)
     gradients = _gradients(graph, parameters)
     wanted = gradients.gradients if gradients else {}
+    written_as = sources_of(graph, written or graph, gradients)
+    computed = fold_views(
+        [*(h.node for h in graph.outputs.values()), *wanted.values()]
+        + [h.node for h in graph.updates.values()],
+        written_as.own,
+    )
+    sources = written_as.moved(computed)
     ends = {
-        "forward": [h.node for h in graph.outputs.values()],
-        "backward": list(wanted.values()),
-        "updates": [h.node for h in graph.updates.values()],
+        "forward": [computed[h.node] for h in graph.outputs.values()],
+        "backward": [computed[node] for node in wanted.values()],
+        "updates": [computed[h.node] for h in graph.updates.values()],
     }
     section: dict[Node, str] = {}
     for name in SECTIONS:
@@ -69,14 +77,15 @@ def make_plan(
     leaves = list({h.node: h for h in reversed(leaves)}.values())[::-1]
     leaves.sort(key=lambda h: h.serial)
     constants = _constants(order)
-    sources = sources_of(graph, written or graph, gradients)
     names = Names(reserved)
     buffers = {node: names.fresh(_label(node)) for node in (h.node for h in leaves)}
     for node in order:
         if node not in buffers and node.op != "split":
             wanted_name = sources.names.get(node)
-            stem = "c" if node in constants else "t"
-            buffers[node] = names.fresh(wanted_name) if wanted_name else names.numbered(stem)
+            if wanted_name or node not in constants:
+                buffers[node] = names.fresh(wanted_name or stem(node))
+            else:
+                buffers[node] = names.numbered("c")
     found = {
         buffers[node]: Buffer(buffers[node], node.shape, _dtype(node, dtype)) for node in buffers
     }
@@ -88,10 +97,11 @@ def make_plan(
         {buffers[n]: value for n, value in constants.items() if n in buffers},  # no split
         kernels,
         sources.lines,
-        {name: buffers[h.node] for name, h in graph.outputs.items()},
-        {_label(node): buffers[made] for node, made in wanted.items()},
-        {_label(p.node): buffers[h.node] for p, h in graph.updates.items()},
+        {name: buffers[computed[h.node]] for name, h in graph.outputs.items()},
+        {_label(node): buffers[computed[made]] for node, made in wanted.items()},
+        {_label(p.node): buffers[computed[h.node]] for p, h in graph.updates.items()},
         sample_sizes(every),
+        frozenset(buffers[n] for n in sources.own | sources.cotangents if n in buffers),
     )
 
 
@@ -121,8 +131,8 @@ def _gradients(graph: Graph, parameters: Sequence[str | Handle] | None) -> Gradi
     single = loss.dtype in FLOATS and all(size == 1 for size in loss.shape)
     if parameters is not None and not single:
         raise ShapeError(
-            f"{next(iter(graph.outputs))} has shape {shape_text(loss.shape)}: only a single element has a "
-            "gradient; compile its sum, or leave parameters= out"
+            f"{next(iter(graph.outputs))} has shape {shape_text(loss.shape)}: only a single element "
+            "has a gradient; compile its sum, or leave parameters= out"
         )
     for handle in wanted:
         if handle.node.op not in ("input", "parameter"):

@@ -91,37 +91,53 @@ def named_arrays(names, arrays, named):
 
 def bind(needed, sizes, given):
     """The arrays called `needed`, then the sizes called `sizes`; every shape is checked."""
-    missing = [name for name in needed if name not in given]
-    if missing:
-        raise InputError("missing", f"no value for {', '.join(missing)}; leaves: {expected()}")
-    arrays = [convert(name, given[name]) for name in needed]
-    known, owner = {}, {}
-    for name, array in zip(needed, arrays):
-        _, _, shape, shown = LEAVES[name]
-        if array.ndim != len(shape):
-            raise InputError(
-                "shape", f"{name} has shape {shown}; an array of shape {array.shape} was given"
-            )
-        for size, number in zip(shape, array.shape):
-            if isinstance(size, str):
-                if known.setdefault(size, number) != number:
-                    raise InputError(
-                        "shape",
-                        f"{name} has shape {shown}; the dimension {size} is {known[size]} "
-                        f"in {owner[size]}, here it is {number}",
-                    )
-                owner.setdefault(size, name)
-    for name, array in zip(needed, arrays):
-        shape = [
-            known[s] if isinstance(s, str) else s(known) if callable(s) else s
-            for s in LEAVES[name][2]
-        ]
-        if array.shape != tuple(shape):
-            raise InputError(
-                "shape",
-                f"{name} has shape {LEAVES[name][3]}; an array of shape {array.shape} was given",
-            )
-    return [*arrays, *(known[size] for size in sizes)]
+    arrays, symbolic, known, types = [], [], {}, dtypes()
+    for name in needed:
+        if name not in given:
+            missing = ", ".join(other for other in needed if other not in given)
+            raise InputError("missing", f"no value for {missing}; leaves: {expected()}")
+        _, dtype, shape, _ = LEAVES[name]
+        array = given[name]
+        if type(array) is not np.ndarray or array.dtype != types[dtype]:
+            array = convert(name, array)
+        if array.shape != shape:
+            bind_sizes(name, array.shape, known)
+            symbolic.append((name, array.shape))
+        arrays.append(array)
+    for name, shape in symbolic:
+        if shape != tuple(size_of(size, known) for size in LEAVES[name][2]):
+            raise wrong_shape(name, shape)
+    return [*arrays, *(known[size][0] for size in sizes)]
+
+
+def bind_sizes(name, shape, known):
+    """Note the numbers of the symbolic dimensions, and the array that says each."""
+    if len(shape) != len(LEAVES[name][2]):
+        raise wrong_shape(name, shape)
+    for size, number in zip(LEAVES[name][2], shape):
+        if isinstance(size, str):
+            other, owner = known.setdefault(size, (number, name))
+            if other != number:
+                raise InputError(
+                    "shape",
+                    f"{name} has shape {LEAVES[name][3]}; the dimension {size} is {other} "
+                    f"in {owner}, here it is {number}",
+                )
+        elif not callable(size) and size != number:
+            raise wrong_shape(name, shape)
+
+
+def size_of(size, known):
+    """A declared size as a number."""
+    if callable(size):
+        return size({name: number for name, (number, _) in known.items()})
+    return known[size][0] if isinstance(size, str) else size
+
+
+def wrong_shape(name, shape):
+    """The error for an array that does not have its leaf's shape."""
+    message = f"{name} has shape {LEAVES[name][3]}; an array of shape {shape} was given"
+    return InputError("shape", message)
 '''
 
 RANDOM = '''
@@ -214,7 +230,7 @@ MODEL = '''
 class Model:
     """The network with its parameters: `model = Model().init(0)`, then `model.step(…)`.
 
-    `parameters` maps names to arrays.
+    `parameters` maps names to arrays; a step changes them in place where it can.
     """
 
     def __init__(self):
@@ -241,10 +257,7 @@ class Model:
             raise InputError("missing", f"there is no parameter {name}; there are: {known}")
         array = convert(name, value)
         if array.shape != tuple(LEAVES[name][2]):
-            raise InputError(
-                "shape",
-                f"{name} has shape {LEAVES[name][3]}; an array of shape {array.shape} was given",
-            )
+            raise wrong_shape(name, array.shape)
         self.parameters[name] = array.copy()
 
     def _given(self, arrays, named):
@@ -252,8 +265,7 @@ class Model:
             raise InputError(
                 "missing", "the model has no parameters yet; call init(seed) or load(path)"
             )
-        inputs = [name for name in LEAVES if name not in SPREAD]
-        return {**self.parameters, **named_arrays(inputs, arrays, named)}
+        return {**self.parameters, **named_arrays(INPUTS, arrays, named)}
 
     def forward(self, /, *arrays, **named):
         """The outputs by name, for inputs given by name, or by position."""
@@ -265,7 +277,7 @@ class Model:
 
     def step(self, /, *arrays, **named):
         """Update every parameter once; returns the loss before the update."""
-        loss, updated = step(**self._given(arrays, named))
+        loss, updated = step_in_place(self._given(arrays, named))
         self.parameters.update(updated)
         return loss
 

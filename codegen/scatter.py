@@ -29,6 +29,7 @@ from graphnn.calculus.polynomial import (
 from graphnn.expression.tree import symbols
 
 _LARGE = 10**6
+SHORT_RUN = 16
 
 
 def kept_axes(space: Space, write: Sequence[Index], single: bool = False) -> set[str]:
@@ -114,13 +115,23 @@ def scatter(space: Space, operands: Sequence[Operand], output: str, dtype: str) 
         shape, write = shifted(shape, write, margin)
         target = space.names.fresh(f"{output}_padded")
     value: Value | None = None
+    thin = product and bool(loops) and _is_thin(space, write, written, kept)
     if product:
-        order = [*loops, *(a for a in written if a in kept)]
+        inside = [a for a in written if a in kept]
+        order = [*inside[:-1], *loops, *inside[-1:]]
+        if thin:
+            order = [*loops, inside[-1], *inside[:-1]]
         value = reduced_value(space, operands, order, computed, dtype, margin=True)
         if loops:
             order = [a for a in order if a in value.axes]
             value = Value(Text(space.keep(aligned(value.view, order)[0]), ATOM), tuple(order))
-    space.lines.append(f"{target} = np.zeros({space.shape(shape)}, {space.dtype(dtype)})")
+    if thin:
+        lying = space.shape([shape[-1], *shape[:-1]])
+        last = ", ".join(map(str, [*range(1, len(shape)), 0]))
+        zeros = f"np.zeros({lying}, {space.dtype(dtype)}).transpose({last})"
+    else:
+        zeros = f"np.zeros({space.shape(shape)}, {space.dtype(dtype)})"
+    space.lines.append(f"{target} = {zeros}")
     if loops:
         with space.loop(loops):
             _accumulate(space, operands, target, shape, write, value, computed, dtype, "+=")
@@ -135,6 +146,17 @@ def scatter(space: Space, operands: Sequence[Operand], output: str, dtype: str) 
             for before in (widths[0],)
         ]
         space.lines.append(f"{output} = {target}[{', '.join(cuts)}]")
+
+
+def _is_thin(space: Space, write: Sequence[Index], written: Sequence[str], kept: set[str]) -> bool:
+    """Whether the last dimension is too short to lie innermost, as three colours are.
+
+    Slices with runs of three numbers cost three times as much as the colours one after another.
+    """
+    inside = [a for a in written if a in kept]
+    if len(inside) < 2 or index_axes(write[-1]) != {inside[-1]}:
+        return False
+    return _length(space, inside[-1]) < SHORT_RUN
 
 
 def _accumulate(

@@ -15,6 +15,7 @@ from codegen.spelling import ATOM, Names, size_factor, size_text, tuple_text, wr
 from graphnn.calculus.formula import Formula, Shape, Size
 from graphnn.calculus.polynomial import Atom, Dimension, plain
 from graphnn.graph.node import FLOATS
+from graphnn.plan import FirstMaximum
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,17 @@ class Dim(NamedTuple):
 
 @dataclass(frozen=True)
 class View:
-    """An array as Python text, and what each of its dimensions becomes."""
+    """An array as Python text, and what each of its dimensions becomes.
+
+    `stem` is the name of the array whose windows a strided view shows.
+    """
 
     text: str
     dims: tuple[Dim, ...]
     dtype: str
     binding: int = ATOM
     literal: bool = False
+    stem: str = ""
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -61,7 +66,9 @@ class Space:
     """Where a kernel is printed: names, lines so far, the domain, and which helpers it calls.
 
     `loops` maps the axes that a surrounding `for` binds to their variables; `before` holds the
-    lines in front of that loop. `shared` maps texts to variables that a pass has already.
+    lines in front of that loop. `shared` maps texts to variables that exist already.
+    `first` says which operand stands for the positions of maxima. Of a single line, `binding` says
+    how tightly its value binds.
     """
 
     names: Names
@@ -75,6 +82,8 @@ class Space:
     margins: dict[str, str] = field(default_factory=dict)
     shared: dict[str, str] = field(default_factory=dict)
     before: list[str] | None = None
+    first: FirstMaximum | None = None
+    binding: int = ATOM
 
     @property
     def symbols(self) -> dict[Atom, str]:

@@ -8,9 +8,10 @@ contraction, body and scatter printers see nothing else.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from codegen.space import Dim, Operand, Space, View, aligned, subscript, whole
-from codegen.spelling import size_text, tuple_text
+from codegen.spelling import ATOM, size_text, tuple_text
 from graphnn.calculus.extents import bounds
 from graphnn.calculus.formula import Index, Lookup, Read, Shape, Size, index_axes
 from graphnn.calculus.polynomial import (
@@ -54,7 +55,7 @@ def read_view(space: Space, read: Read, operands: Sequence[Operand], fill: str =
         if any(widths != (0, 0) for widths in margin):
             text = padded(space, text, margin, fill)
             shape, index = shifted(shape, index, margin)
-    return view_of(space, text, shape, index, operand.dtype)
+    return view_of(space, text, shape, index, operand.dtype, operand.binding)
 
 
 def margins(space: Space, index: Sequence[Index], shape: Shape) -> list[tuple[Size, Size]] | None:
@@ -104,13 +105,20 @@ def shifted(
     return grown, moved
 
 
-def view_of(space: Space, text: str, shape: Shape, index: Sequence[Index], dtype: str) -> View:
+def view_of(
+    space: Space,
+    text: str,
+    shape: Shape,
+    index: Sequence[Index],
+    dtype: str,
+    binding: int = ATOM,
+) -> View:
     """The elements of an array at an affine index, as slices or as a strided view."""
     dims = [_slice(space, part, size) for part, size in zip(index, shape, strict=True)]
     found = [dim.axis for dim in dims if dim is not None and dim.axis is not None]
     if None in dims or len(set(found)) != len(found):
         return strided(space, text, index, dtype)
-    return View(text, tuple(dim for dim in dims if dim is not None), dtype)
+    return View(text, tuple(dim for dim in dims if dim is not None), dtype, binding)
 
 
 def gathered(
@@ -231,6 +239,8 @@ def strided(space: Space, text: str, index: Sequence[Index], dtype: str) -> View
         text_of = str(part)
         free = open_axes(part, space.loops)
         axes += [a for a in sorted(free, key=text_of.find) if a not in axes]
+    reduced = {a.name for a in space.formula.reduced}
+    axes = sorted(axes, key=lambda a: (a in reduced) != (axes[0] in reduced))
     start = [plain(_constant(part, axes)) for part in parts]
     walks = [
         [(d, step) for d, part in enumerate(parts) if (step := coefficient(part, a)) != 0]
@@ -249,8 +259,10 @@ def strided(space: Space, text: str, index: Sequence[Index], dtype: str) -> View
         arguments.append(f"start={space.shape(start)}")
     made = f"{space.call('view')}({', '.join(arguments)})"
     base = text.removesuffix("_padded")
-    name = f"{base}_view" if base.isidentifier() else "view"
-    return whole(space.keep(made, name) if space.loops else space.share(made, name), axes, dtype)
+    stem = base if base.isidentifier() else "part"
+    name = f"{stem}_windows"
+    found = whole(space.keep(made, name) if space.loops else space.share(made, name), axes, dtype)
+    return replace(found, stem="" if space.loops else stem)
 
 
 def _constant(index: Polynomial, axes: Sequence[str]) -> Polynomial:

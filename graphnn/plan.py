@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from graphnn.calculus.formula import Shape
+from graphnn.calculus.formula import Formula, Shape
 from graphnn.expression.tree import Number
 from graphnn.graph.node import Array, Node
 
@@ -45,10 +45,24 @@ class Leaf:
 
 
 @dataclass(frozen=True)
+class FirstMaximum:
+    """An operand that gives the positions of maxima, given by the maxima instead.
+
+    The operand number `place` holds the maxima and operand number `read` what they are taken of,
+    by `formula`; the first element equal to the maximum is its position.
+    """
+
+    place: int
+    read: int
+    formula: Formula
+
+
+@dataclass(frozen=True)
 class Kernel:
     """One node to compute: the buffers it reads, the buffer it makes, and the statement it serves.
 
-    `name` is the op's, `comment` its formula over the buffers' names.
+    `name` is the op's, `comment` its formula over the buffers' names. `first` says that one operand
+    holds maxima where the formula wants their positions.
     """
 
     node: Node
@@ -58,6 +72,7 @@ class Kernel:
     section: str
     statement: str
     comment: str
+    first: FirstMaximum | None = None
 
 
 @dataclass(frozen=True)
@@ -65,8 +80,9 @@ class Plan:
     """Kernels in the order in which they run, and what goes in and comes out.
 
     `statements` maps a statement's name to its line as written. `outputs`, `gradients` and
-    `updates` map the user's names to buffers; `constants` are numbers and arrays by buffer. `sizes` are the symbolic dimensions, each with the
-    number that a check of the module takes for it.
+    `updates` map the user's names to buffers; `constants` are numbers and arrays by buffer. `sizes`
+    are the symbolic dimensions, each with the number that a check of the module takes for it;
+    `named` are the buffers of values that the user named, and of their cotangents.
 
     >>> import codegen, graphnn as gnn
     >>> w, x = gnn.parameter("w"), gnn.input("x")
@@ -84,6 +100,7 @@ class Plan:
     gradients: dict[str, str]
     updates: dict[str, str]
     sizes: dict[str, int]
+    named: frozenset[str] = frozenset()
 
     def section(self, name: str) -> tuple[Kernel, ...]:
         """The kernels of one section, in order."""

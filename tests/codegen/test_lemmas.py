@@ -35,7 +35,7 @@ def _pass(line: str, *shapes: tuple[int, ...], wrt: int | None = None) -> str:
         ("f(x): y[i] = x[7-2*i] for i < 4", ((8,),), "y = x[::-2]"),
         ("f(A): y[j,i] = A[i,j]", ((3, 2),), "y = A.T"),
         ("f(x): y[j] += x[i,j]/extent(i)", ((3, 2),), "y = x.sum(axis=0) / 3"),
-        ("f(x): y[i] max= x[2*i+u] for u < 2", ((8,),), "y = np.maximum(y, x[u : u + 8 : 2])"),
+        ("f(x): y[i] max= x[2*i+u] for u < 2", ((8,),), "np.maximum(y, x[u : u + 8 : 2], out=y)"),
     ],
 )  # fmt: skip
 def test_forward(line: str, shapes: tuple[tuple[int, ...], ...], text: str) -> None:

@@ -27,13 +27,13 @@ def test_sections_and_statements_of_the_neuron() -> None:
     plan = codegen.make_plan(neuron())
     rows = [(k.section, k.statement, k.output) for k in plan.kernels]
     assert rows == [
-        ("forward", "z", "t1"),
+        ("forward", "z", "product"),
         ("forward", "z", "z"),
         ("forward", "a", "a"),
-        ("forward", "L", "t2"),
-        ("forward", "L", "t3"),
+        ("forward", "L", "difference"),
+        ("forward", "L", "power"),
         ("forward", "L", "L"),
-        ("backward", "∂L", "t4"),
+        ("backward", "∂L", "d_difference"),
         ("backward", "∂L", "d_a"),
         ("backward", "∂a", "d_z"),
         ("backward", "∂z", "d_w"),
@@ -41,7 +41,7 @@ def test_sections_and_statements_of_the_neuron() -> None:
     assert plan.outputs == {"L": "L"}
     assert plan.gradients == {"w": "d_w", "b": "d_z"}
     assert plan.statements == {"z": "z = w·x + b", "a": "a = σ(z)", "L": "L = (y − a)²/2"}
-    assert plan.kernels[0].comment == "t₁ = w·x"
+    assert plan.kernels[0].comment == "product = w·x"
 
 
 def test_a_plan_is_data() -> None:
