@@ -17,7 +17,8 @@ from graphnn.derivation.cotangents import delta_steps
 from graphnn.derivation.evaluation import fed_numbers, make_context
 from graphnn.derivation.index_form import element
 from graphnn.derivation.local import opened
-from graphnn.derivation.modes import held, mode_tables
+from graphnn.derivation.mode_work import held
+from graphnn.derivation.modes import mode_tables
 from graphnn.derivation.paths import (
     is_scalar_network,
     no_path,

@@ -26,13 +26,12 @@ from graphnn.derivation.context import Context
 from graphnn.derivation.index_form import element
 from graphnn.derivation.local import local, opened, opened_terms
 from graphnn.derivation.matrix import matrix_form
+from graphnn.derivation.mode_work import element_count, work_table
 from graphnn.derivation.simplify import normalise
 from graphnn.derivation.steps import Side, Step
 from graphnn.derivation.table import Cell, Table
 from graphnn.derivation.terms import Term, Terms, chain, renewed
-from graphnn.derivation.work import Work, work
 from graphnn.derivation.written import terms_tree
-from graphnn.errors import GraphError
 from graphnn.expression.algebra import multiply
 from graphnn.expression.names import parts, show
 from graphnn.expression.tree import Expr, substitute, sym, symbols
@@ -40,14 +39,7 @@ from graphnn.graph.evaluate import evaluate_nodes
 from graphnn.graph.gradient import differentiate, push_forward
 from graphnn.graph.node import Node, array_value, constant, make
 
-AGREE = 1e-9
-FULL = 64
-"""Passes up to which the whole Jacobian is compared; above, only ⟨Jv, u⟩ with ⟨v, Jᵀu⟩."""
 SHOWN_PASSES = 4
-COUNTED = (
-    "Counted on the graph's formulas, local derivatives included, beyond the evaluation that both "
-    "need; the seed of a scalar is folded."
-)
 RULES = ("hidden", "delta", "like")
 
 
@@ -71,7 +63,7 @@ def mode_tables(ctx: Context, fed: Mapping[str, Any] | None) -> tuple[Table, ...
         return (
             Table("Forward beside reverse", (), (), ("Nothing depends on what was asked for.",)),
         )
-    n, m = sum(_count(ctx, name) for name in inputs), _count(ctx, ctx.loss)
+    n, m = sum(element_count(ctx, name) for name in inputs), element_count(ctx, ctx.loss)
     forward = [_forward(ctx, name, 0, fed) for name in inputs[:SHOWN_PASSES]]
     reverse = [_reverse(ctx, k, fed) for k in range(m if m <= 3 else 1)]
     left = list(_column(forward, n, "along"))
@@ -88,16 +80,7 @@ def mode_tables(ctx: Context, fed: Mapping[str, Any] | None) -> tuple[Table, ...
         shown = f"{len(forward)} of {n} forward and {len(reverse)} of {m} reverse passes are shown"
         notes.append(f"{shown}; the others are the same lines from other seeds.")
     lines = Table(f"Forward beside reverse: {named}", head, rows, tuple(notes), columnwise=True)
-    return lines, _work_table(ctx, inputs, n, m, fed)
-
-
-def _count(ctx: Context, name: str) -> int:
-    sizes = [size for size in ctx.net.nodes[name].shape if isinstance(size, int)]
-    if len(sizes) < len(ctx.net.nodes[name].shape):
-        raise GraphError(
-            f"{show(name)} has a symbolic size: the passes of both modes are counted with numbers"
-        )
-    return math.prod(sizes)
+    return lines, work_table(ctx, inputs, n, m, fed)
 
 
 def _column(passes: Sequence[Pass], count: int, word: str) -> Iterator[Cell]:
@@ -255,157 +238,3 @@ def _unit(node: Node, place: int) -> Node:
         return constant(1, node.dtype)
     value = array_value(_unit_array(node.shape, place).astype(np.float64))
     return make("constant", shape=node.shape, dtype=node.dtype, value=value)
-
-
-# What the two cost, and that they agree.
-
-
-def mode_work(ctx: Context, inputs: Sequence[str]) -> tuple[dict[str, Work], Work]:
-    """What one forward pass from each input costs, and what one reverse pass costs.
-
-    Beyond the forward evaluation, which both need. The seed of a scalar is folded.
-    """
-    nodes, loss = ctx.net.nodes, ctx.net.nodes[ctx.loss]
-    given = [loss, *(nodes[name] for name in inputs)]
-    forward = {}
-    for name in inputs:
-        seed = _seed(nodes[name])
-        out = push_forward([loss], {nodes[name]: seed})[loss]
-        forward[name] = work([out], [*given, seed], ctx.sizes)
-    seed = _seed(loss)
-    found = differentiate(loss, [nodes[name] for name in inputs], seed).gradients
-    return forward, work(list(found.values()), [*given, seed], ctx.sizes)
-
-
-def _seed(node: Node) -> Node:
-    if not node.shape:
-        return constant(1, node.dtype)
-    return make("input", shape=node.shape, dtype=node.dtype, name="\0seed")
-
-
-def _work_table(
-    ctx: Context, inputs: Sequence[str], n: int, m: int, fed: Mapping[str, Any] | None
-) -> Table:
-    forward, reverse = mode_work(ctx, inputs)
-    whole = [Work() for _ in range(2)]
-    for name in inputs:
-        for _ in range(_count(ctx, name)):
-            whole[0] += forward[name]
-    for _ in range(m):
-        whole[1] += reverse
-    rows: list[tuple[Cell, ...]] = [
-        ("passes", f"{n}, one for each input element", f"{m}, one for each output element"),
-    ]
-    if n > 1 or m > 1:
-        alike = len(set(forward.values())) == 1
-        rows.append(("one pass", str(forward[inputs[0]]) if alike else "", str(reverse)))
-        if not alike:
-            rows += [(f"  along {show(name)}", str(cost), "") for name, cost in forward.items()]
-    rows += [
-        ("multiplications", str(whole[0].multiplications), str(whole[1].multiplications)),
-        ("additions", str(whole[0].additions), str(whole[1].additions)),
-    ]
-    notes = [
-        _verdict(n, m, whole[0], whole[1]),
-        COUNTED,
-    ]
-    if fed is not None:
-        gap = _gap(ctx, inputs, n, m, fed)
-        if gap is not None:
-            notes.append(f"Both give the same numbers: relative difference {gap:.1e} (norm-wise).")
-    return Table("The work of each", ("", "forward", "reverse"), tuple(rows), tuple(notes))
-
-
-def _verdict(n: int, m: int, forward: Work, reverse: Work) -> str:
-    """Which mode is cheaper, and why."""
-    inputs = f"{n} input element{'' if n == 1 else 's'}"
-    outputs = f"{m} output element{'' if m == 1 else 's'}"
-    if forward.total == reverse.total:
-        each = f"{forward.total} operation{'' if forward.total == 1 else 's'} each"
-        return f"Both cost the same for {inputs} and {outputs}: {each}."
-    better, worse = sorted(
-        (("Forward", forward, n), ("Reverse", reverse, m)), key=lambda t: t[1].total
-    )
-    why = (
-        f"it needs {better[2]} pass{'' if better[2] == 1 else 'es'} instead of {worse[2]}"
-        if better[2] < worse[2]
-        else "each of its passes is shorter"
-    )
-    return (
-        f"{better[0]} mode is cheaper for {inputs} and {outputs}: {better[1].total} operations "
-        f"against {worse[1].total}, since {why}."
-    )
-
-
-def _gap(
-    ctx: Context, inputs: Sequence[str], n: int, m: int, fed: Mapping[str, Any]
-) -> float | None:
-    """The relative difference of the two modes; None where they are not finite.
-
-    ⟨Jv, u⟩ against ⟨v, Jᵀu⟩ for fixed random v and u, and the whole Jacobians where few passes do.
-    """
-    random = np.random.default_rng(0)
-    loss = ctx.net.nodes[ctx.loss]
-    u = random.standard_normal(m)
-    pulled = _pulled(ctx, inputs, u, fed)
-    pushed, inner = 0.0, 0.0
-    scale = 1e-300
-    for name in inputs:
-        v = random.standard_normal(_count(ctx, name))
-        along = _pushed(ctx, name, v, fed)
-        pushed += float(along.ravel() @ u)
-        inner += float(pulled[name].ravel() @ v)
-        scale = max(scale, float(np.abs(along.ravel()) @ np.abs(u)))
-    if not np.isfinite(pushed) or not np.isfinite(inner):
-        return None
-    gap = abs(pushed - inner) / scale
-    if n + m <= FULL and all(isinstance(size, int) for size in loss.shape):
-        rows = [_pulled(ctx, inputs, unit, fed) for unit in np.eye(m)]
-        for name in inputs:
-            size = _count(ctx, name)
-            columns = [_pushed(ctx, name, unit, fed).ravel() for unit in np.eye(size)]
-            mine = np.stack(columns, axis=1)
-            other = np.stack([row[name].ravel() for row in rows])
-            size_of = float(np.max(np.abs(other), initial=0))
-            if size_of:
-                gap = max(gap, float(np.max(np.abs(mine - other))) / size_of)
-    if gap > AGREE:
-        raise GraphError(f"internal error: forward and reverse mode differ by {gap:.1e} (relative)")
-    return gap
-
-
-def _pushed(ctx: Context, name: str, v: Any, fed: Mapping[str, Any]) -> Any:
-    """`J v`, along one input."""
-    nodes, loss = ctx.net.nodes, ctx.net.nodes[ctx.loss]
-    seed = _direction(nodes[name], v)
-    out = push_forward([loss], {nodes[name]: seed})[loss]
-    return evaluate_nodes([out], fed, rounded=False)[out]
-
-
-def _pulled(ctx: Context, inputs: Sequence[str], u: Any, fed: Mapping[str, Any]) -> dict[str, Any]:
-    """`Jᵀ u`, by name."""
-    nodes, loss = ctx.net.nodes, ctx.net.nodes[ctx.loss]
-    found = differentiate(loss, [nodes[n] for n in inputs], _direction(loss, u)).gradients
-    values = evaluate_nodes(list(found.values()), fed, rounded=False)
-    return {n: values[found[nodes[n]]] for n in inputs}
-
-
-def _direction(node: Node, v: Any) -> Node:
-    shape = tuple(int(str(size)) for size in node.shape)
-    value = array_value(np.asarray(v, dtype=np.float64).reshape(shape))
-    return make("constant", shape=node.shape, dtype=node.dtype, value=value)
-
-
-def held(ctx: Context, name: str, pushed: Any) -> None:
-    """Hold a scalar forward-mode result against the graph's reverse-mode gradient.
-
-    Raises GraphError where they differ.
-    """
-    reverse = ctx.cotangents.get(name)
-    if reverse is None or pushed is None:
-        return
-    mine, other = float(np.asarray(pushed)), float(np.asarray(reverse))
-    if math.isfinite(other) and abs(mine - other) > AGREE * max(abs(other), 1e-12):
-        raise GraphError(
-            f"internal error: forward mode gives {mine} for {show(name)}, reverse mode {other}"
-        )

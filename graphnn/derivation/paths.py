@@ -22,7 +22,7 @@ from graphnn.derivation.local import (
     partial,
     spaced,
 )
-from graphnn.derivation.modes import mode_work
+from graphnn.derivation.mode_work import mode_work
 from graphnn.derivation.rule_names import margin, used_twice
 from graphnn.derivation.shown import literal, reproduces
 from graphnn.derivation.simplify import MAX_CANCELLED, cancelled, normalise

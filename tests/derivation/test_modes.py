@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import graphnn as gnn
-from graphnn.derivation import modes
+from graphnn.derivation import mode_work
 from graphnn.derivation.steps import Step
 from graphnn.derivation.work import Work, work
 from graphnn.errors import GraphError
@@ -179,14 +179,14 @@ def test_columns_are_aligned_under_their_accents():
 
 
 def test_a_wrong_mode_is_caught(monkeypatch):
-    right = modes.push_forward
+    right = mode_work.push_forward
 
     def wrong(outputs, tangents):
         found = right(outputs, tangents)
         (moved,) = tangents.values()
         return {n: (gnn.Handle(t) * 2).node if t is not moved else t for n, t in found.items()}
 
-    monkeypatch.setattr(modes, "push_forward", wrong)
+    monkeypatch.setattr(mode_work, "push_forward", wrong)
     with pytest.raises(GraphError, match="internal error"):
         _derive("f = x*sin(x)", {"x": 2.0})
 
