@@ -17,6 +17,7 @@ import graphnn
 import viz
 from graphnn.expression.functions import FUNCTIONS as SIGNS
 from graphnn.files import write_text
+from graphnn.graph import ops, windows
 from graphnn.text.functions import ALIASES, FUNCTIONS
 
 # ---- the text language -------------------------------------------------------------------------
@@ -89,7 +90,8 @@ def text_language() -> str:
     """The page of the text language."""
     rules, tokens = _grammar()
     functions = "| call | result |\n|---|---|\n" + "\n".join(
-        f"| `{row.usage}` | {_first_sentence(row.call)} |" for row in FUNCTIONS.values()
+        f"| `{row.usage}` | {_first_sentence(getattr(ops, row.name))} |"
+        for row in FUNCTIONS.values()
     )
     return LANGUAGE.format(
         functions=functions,
@@ -124,25 +126,76 @@ API = """\
 
 Every public name, from its docstring. `graphnn` builds, differentiates, evaluates and derives;
 `codegen` compiles; `viz` draws.
+
+Every function that makes a node takes nodes, Python numbers and arrays. Numbers and arrays take the
+dtype of the nodes beside them, shapes follow NumPy's broadcasting, and what does not fit is refused
+when the graph is built, at the line that wrote it. The examples show values in float64, which is
+what `graphnn.evaluate` computes in.
 """
+
+# heading → the modules whose public names stand under it; the names of other modules come last
+FAMILIES = {
+    "Leaves, names and graphs": ("leaves", "handle", "graph", "apply"),
+    "Text": ("program",),
+    "Derivations and answers": ("derive", "result", "functions", "examine", "verdict"),
+    "Functions of elements": ("elementwise",),
+    "Reductions": ("reductions", "norms"),
+    "Products": ("products",),
+    "Shapes and elements": ("shaping", "indexing"),
+    "Convolution and pooling": ("windows",),
+    "Normalisation and encodings": ("normalisation", "encodings"),
+    "Losses": ("losses",),
+    "Errors": ("errors",),
+}
 
 
 def api() -> str:
-    """The page of all public names."""
-    parts = [API]
-    for package in (graphnn, codegen, viz):
-        parts.append(f"## {package.__name__}\n\n{_sentence(inspect.getdoc(package))}\n")
-        parts.extend(_entry(package, name) for name in sorted(package.__all__, key=str.lower))
-    return "\n".join(parts)
+    """The page of all public names: contents, then each name."""
+    contents, parts = [], []
+    for heading, names in _families().items():
+        rows = [
+            f"| [`{name}`](#{_anchor(package, name)}) | {_first_sentence(getattr(package, name))} |"
+            for package, name in names
+        ]
+        contents += ["", f"**{heading}**", "", "| name | |", "|---|---|", *rows]
+        parts.append(f"## {heading}\n")
+        parts += [_entry(package, name) for package, name in names]
+    return "\n".join([API.rstrip(), *contents, "", *parts])
+
+
+def _families() -> dict[str, list[tuple[ModuleType, str]]]:
+    """Heading → (package, name), in the order of FAMILIES and of the alphabet."""
+    found: dict[str, list[tuple[ModuleType, str]]] = {heading: [] for heading in FAMILIES}
+    for name in sorted(graphnn.__all__, key=str.lower):
+        found[_family(name)].append((graphnn, name))
+    for package in (codegen, viz):
+        heading = f"{package.__name__}"
+        found[heading] = [(package, name) for name in sorted(package.__all__, key=str.lower)]
+    return found
+
+
+def _family(name: str) -> str:
+    thing = getattr(graphnn, name)
+    # what the op tables make belongs to the module that names it
+    module = windows if vars(windows).get(name) is thing else inspect.getmodule(thing)
+    last = module.__name__.rpartition(".")[2] if module else ""
+    return next(heading for heading, modules in FAMILIES.items() if last in modules)
+
+
+def _anchor(package: ModuleType, name: str) -> str:
+    return f"{package.__name__}{name}".lower()
 
 
 def _entry(package: ModuleType, name: str) -> str:
     thing = getattr(package, name)
-    lines = [f"### {package.__name__}.{name}", "", f"```text\n{name}{_signature(thing)}\n```", ""]
+    lines = [f"### {package.__name__}.{name}", ""]
+    called = _signature(thing)
+    if called:
+        lines += [f"```text\n{name}{called}\n```", ""]
     lines.append(_markdown(inspect.getdoc(thing) or ""))
-    if inspect.isclass(thing):
+    if inspect.isclass(thing) and not issubclass(thing, Warning | Exception):
         for method, member in _members(thing):
-            lines.append(f"**{name}.{method}**{_code(_signature(member))}: ")
+            lines.append(f"#### {name}.{method}{_signature(member)}\n")
             lines.append(_markdown(inspect.getdoc(member) or ""))
     return "\n".join(lines)
 
@@ -167,11 +220,8 @@ def _signature(thing: object) -> str:
         found = str(inspect.signature(thing))
     except ValueError:
         return ""
-    return re.sub(r"\b(?:\w+\.)+(?=[A-Z])", "", found).replace("'", "")
-
-
-def _code(signature: str) -> str:
-    return f" `{signature}`" if signature else ""
+    written = re.sub(r"(: |-> )'([^']*)'", r"\1\2", found)  # annotations are kept as text
+    return re.sub(r"\b(?:\w+\.)+(?=[A-Z])", "", written).replace("<factory>", "{}")
 
 
 def _markdown(docstring: str) -> str:
@@ -190,6 +240,7 @@ def _markdown(docstring: str) -> str:
                     lines.append("")
                 lines.append(f"```{'pycon' if kind == 'python' else kind}")
             block = kind
+        line = re.sub(r"^(Range|Undefined|Source): ", r"**\1** ", line)
         section = re.fullmatch(r"(Args|Returns|Raises|Yields|Example|Examples):", line)
         lines.append(f"**{section[1]}**" if section else line[4:] if formula else line)
     return "\n".join(lines).rstrip() + "\n"

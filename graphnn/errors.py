@@ -20,7 +20,15 @@ class GraphError(Exception):
 
     The message names the defect first, then what was given and what to do; `place` says where in
     the user's code or text (a file and line, or a line with a caret under the column). Printed, a
-    line of Python code stands behind the message, so that a traceback ends with both.
+    line of Python code stands behind the message, so that a traceback ends with both. The other
+    errors are kinds of it.
+
+    >>> import graphnn as gnn
+    >>> try:
+    ...     gnn.grad(gnn.input("x") ** 2)
+    ... except gnn.GraphError as error:
+    ...     print(error.message)
+    the output has no parameters; say with respect to what: wrt=… (inputs: x), or declare it with gnn.parameter
     """
 
     def __init__(self, message: str, place: str | None = None) -> None:
@@ -50,23 +58,69 @@ def _is_own(frame: FrameType) -> bool:
 
 
 class ShapeError(GraphError):
-    """Shapes or extents that do not fit together."""
+    """Shapes or extents that do not fit together.
+
+    >>> import graphnn as gnn
+    >>> try:
+    ...     gnn.reshape(gnn.input("x", (2, 3)), 5)
+    ... except gnn.ShapeError as error:
+    ...     print(error.message)
+    (2, 3) has 6 elements; it cannot take the shape (5,)
+    """
 
 
 class DtypeError(GraphError):
-    """Element types that do not fit together."""
+    """Element types that do not fit together.
+
+    >>> import graphnn as gnn
+    >>> try:
+    ...     gnn.input("x", (), "float32") + gnn.input("y", (), "float64")
+    ... except gnn.DtypeError as error:
+    ...     print(error.message)
+    add mixes element types (x: float32, y: float64); make them one
+    """
 
 
 class ValueMissing(GraphError):  # noqa: N818  (it reads as what it says)
-    """A graph was asked for numbers and a leaf has none."""
+    """A graph was asked for numbers and a leaf has none.
+
+    >>> import graphnn as gnn
+    >>> try:
+    ...     gnn.evaluate(gnn.input("x") + gnn.input("y"), x=1)
+    ... except gnn.ValueMissing as error:
+    ...     print(error.message)
+    no value for y; give y=…
+    """
 
 
 class Remark(UserWarning):
-    """Something that is right and may not be what was meant: a gradient without a path."""
+    """Something that is right and may not be what was meant: a warning, at the user's line.
+
+    >>> import warnings
+    >>> import graphnn as gnn
+    >>> w, x = gnn.parameter("w"), gnn.input("x")
+    >>> with warnings.catch_warnings(record=True) as said:
+    ...     warnings.simplefilter("always")
+    ...     gradient = gnn.grad(gnn.name("L", x * x), w)
+    >>> print(said[0].message)
+    L does not depend on w: its gradient is zeros
+    """
 
 
 class TextError(GraphError):
-    """A text that cannot be read: one line that names the defect, and the line with a caret."""
+    """A text that cannot be read: one line that names the defect, and the line with a caret.
+
+    `line` and `column` count from 1.
+
+    >>> import graphnn as gnn
+    >>> try:
+    ...     gnn.parse("z = w*(x + b")
+    ... except gnn.TextError as error:
+    ...     print(error)
+    '(' is never closed
+      line 1: z = w*(x + b
+                    ^
+    """
 
     def __init__(self, message: str, text: str = "", line: int = 1, column: int = 1) -> None:
         """Point at `column` (from 1) of `line` (from 1) in `text`."""

@@ -41,10 +41,10 @@ def chain_of(
 
     None where the path is not single or not scalar, or has one link: ∂L/∂x = ∂L/∂x says nothing.
 
-    >>> import graphnn as gnn
+    >>> import graphnn as gnn, viz
     >>> w, x = gnn.parameter("w"), gnn.input("x")
     >>> z = gnn.name("z", w * x)
-    >>> [factor.local for factor in chain_of(gnn.name("L", z**2), "w").factors]
+    >>> [factor.local for factor in viz.chain_of(gnn.name("L", z**2), "w").factors]
     ['2 \\cdot z', 'x']
 
     Raises GraphError for a name that the graph does not have.

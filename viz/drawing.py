@@ -34,9 +34,16 @@ LEVELS = (*DETAILS, "scopes")
 
 
 class Drawing:
-    """A picture of a graph. Its stages are at hand: `view`, `scene`, then `svg` and `dot`.
+    """A picture of a graph, made by `viz.draw`. Its stages are at hand: `view`, `scene`, `svg`, `dot`.
 
     Jupyter shows it as it is, each time with ids of its own.
+
+    >>> import graphnn as gnn, viz
+    >>> drawing = viz.draw(gnn.exp(gnn.parameter("w")), at={"w": 0})
+    >>> [box.kind for box in drawing.view.boxes]
+    ['parameter', 'loss']
+    >>> drawing.svg.startswith("<svg")
+    True
     """
 
     def __init__(
@@ -140,9 +147,9 @@ def draw(
     onto which the picture is scaled and centred: "slide" (1280×720), "a4", "a4-landscape", or
     "WxH" in pixels.
 
-    >>> import graphnn as gnn
+    >>> import graphnn as gnn, viz
     >>> w, x = gnn.parameter("w"), gnn.input("x")
-    >>> draw(gnn.sigmoid(w * x), at={"w": 0.5, "x": 2})
+    >>> viz.draw(gnn.sigmoid(w * x), at={"w": 0.5, "x": 2})
     <Drawing: 4 boxes, 3 edges; .save(path) writes it>
 
     Raises GraphError for an unknown leaf, level of detail or page, and for a `path` that no

@@ -88,7 +88,12 @@ class Edge:
 
 @dataclass(frozen=True)
 class Factor:
-    """One factor of a chain: ∂a/∂z, the local derivative a(1 − a), and its number, all LaTeX."""
+    r"""One factor of a chain: ∂a/∂z, the local derivative a(1 − a), and its number, all LaTeX.
+
+    >>> import viz
+    >>> viz.Factor(r"\frac{\partial a}{\partial z}", "a(1 - a)", "0.25").value
+    '0.25'
+    """
 
     symbol: str
     local: str = ""
@@ -99,7 +104,15 @@ class Factor:
 class Chain:
     r"""A gradient as the product along one path: `symbol` = factors = their numbers = `value`.
 
-    `relation` is `\approx` where the numbers that are shown do not multiply to `value`.
+    `relation` is `\approx` where the numbers that are shown do not multiply to `value`. Made by
+    `viz.chain_of`; `viz.draw` puts one below a graph.
+
+    >>> import graphnn as gnn, viz
+    >>> w, x = gnn.parameter("w"), gnn.input("x")
+    >>> L = gnn.name("L", gnn.name("z", w * x) ** 2)
+    >>> chain = viz.chain_of(L, "w", at={"w": 2, "x": 3})
+    >>> chain.symbol, chain.value, [factor.value for factor in chain.factors]
+    ('\\frac{\\partial L}{\\partial w}', '36', ['12', '3'])
     """
 
     symbol: str

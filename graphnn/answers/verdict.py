@@ -126,7 +126,15 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Checked:
-    """The verdicts on all answers of one text; what is asked of it is the first wrong one's."""
+    """The verdicts on all answers of one text; what is asked of it is the first wrong one's.
+
+    Made by `gnn.check`; true where every answer is right.
+
+    >>> import graphnn as gnn
+    >>> checked = gnn.check(gnn.parse("z = w*x; L = (y - z)^2").graph, "dL/dw = 2*(y - z)*x")
+    >>> bool(checked), checked.slip.kind
+    (False, 'sign')
+    """
 
     verdicts: tuple[Verdict, ...]
 

@@ -119,7 +119,8 @@ class ActivationRow:
 def functions() -> tuple[ActivationRow, ...]:
     """The table of activation functions of the lectures (L2, and L1, L3, L4 for what it leaves out).
 
-    >>> [(row.name, row.range) for row in functions()][:4]
+    >>> import graphnn as gnn
+    >>> [(row.name, row.range) for row in gnn.functions()][:4]
     [('linear', '(−∞, ∞)'), ('step', '{0, 1}'), ('sign', '{−1, 0, 1}'), ('sigmoid', '(0, 1)')]
     """
     return tuple(function_row(called) for called in TITLES)

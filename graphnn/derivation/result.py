@@ -20,7 +20,15 @@ class Derivation:
 
     `values` and `gradients` hold full-precision arrays by name (None without values);
     `expressions` the final expression of each gradient, `tables` what was asked for side by side
-    (forward beside reverse mode, the written beside the stabilised form).
+    (forward beside reverse mode, the written beside the stabilised form). Made by `gnn.derive`; a
+    notebook shows its LaTeX.
+
+    >>> import graphnn as gnn
+    >>> made = gnn.derive(gnn.name("L", gnn.parameter("w") ** 2), at={"w": 3})
+    >>> print(made.text().splitlines()[-1].strip())
+    ∂L/∂w = 2·w = 2·3 = 6    power rule
+    >>> made.gradients["w"].item(), str(made.expressions["w"])
+    (6.0, '2·w')
     """
 
     loss: str

@@ -14,18 +14,23 @@ from graphnn.calculus.definition import define
 from graphnn.calculus.tables import definition
 from graphnn.errors import GraphError
 from graphnn.graph.apply import NUMBERS, apply, lift, weak_constant
+from graphnn.graph.described import describe
 from graphnn.graph.handle import Handle, Written, user_place
 from graphnn.graph.node import scalar_value
 
 
 def table_function(name: str, dtype: str | None = None) -> Callable[..., Handle]:
-    """The function of one line of the op tables."""
+    """The function of one line of the op tables, described by graphnn.graph.described.
+
+    >>> import inspect
+    >>> print(inspect.signature(table_function("leaky_relu")))
+    (x: 'Any', /, *, a: 'Any' = 0.01) -> 'Handle'
+    """
 
     def function(*operands: Any, **parameters: Any) -> Handle:
         return apply(definition(name), operands, parameters, dtype=dtype)
 
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"The op `{name}` of graphnn.calculus.tables, element by element."
+    describe(function, name)
     return function
 
 
@@ -69,14 +74,18 @@ swish = table_function("swish")
 
 
 def where(condition: Any, then: Any, other: Any) -> Handle:
-    """`then` where the condition holds (is not 0), else `other`, by element.
+    """`then` where the condition holds (is not 0), else `other`, element by element.
 
-    `y[q] = where(c[q] != 0, a[q], b[q])`; no gradient flows into the condition.
+    `y[q] = where(c[q] != 0, a[q], b[q])`. The three shapes broadcast; `then` and
+    `other` have one dtype, the condition may have any. No gradient flows into the condition, nor
+    into the branch that is not taken. NumPy where.
 
     >>> import graphnn as gnn
     >>> x = gnn.input("x", (3,))
-    >>> gnn.where(x > 0, x, 0.0).shape
-    (3,)
+    >>> gnn.evaluate(gnn.where(x > 0, x, 0.0), x=[-1, 2, 3]).tolist()
+    [0.0, 2.0, 3.0]
+
+    Raises ShapeError for shapes that do not broadcast, DtypeError for branches of different dtypes.
     """
     return apply(definition("where"), [condition, then, other])
 
@@ -84,13 +93,17 @@ def where(condition: Any, then: Any, other: Any) -> Handle:
 def clip(x: Any, low: Any = None, high: Any = None) -> Handle:
     """`y[q] = min(max(x[q], low), high)`; None leaves a side open.
 
-    On a bound and beyond it the derivative by x is 0, and 1 by that bound (a convention on it).
+    The shapes broadcast; the dtype stays. On a bound and beyond it the derivative by x is 0, and 1 by
+    that bound: a convention on the bound itself, where PyTorch's clamp takes 1 by x. NumPy clip.
 
     >>> import graphnn as gnn
-    >>> gnn.evaluate(gnn.clip(gnn.input("x", (3,)), -1, 1), x=[-3, 0.5, 2]).tolist()
+    >>> x = gnn.input("x", (3,))
+    >>> gnn.evaluate(gnn.clip(x, -1, 1), x=[-3, 0.5, 1]).tolist()
     [-1.0, 0.5, 1.0]
+    >>> gnn.evaluate(gnn.grad(gnn.sum(gnn.clip(x, -1, 1)), x), x=[-3, 0.5, 1]).tolist()
+    [0.0, 1.0, 0.0]
 
-    Raises GraphError for numbers with low > high.
+    Raises GraphError for numbers with low > high, ShapeError for shapes that do not broadcast.
     """
     if low is None and high is None:
         return linear(x)
@@ -102,11 +115,17 @@ def clip(x: Any, low: Any = None, high: Any = None) -> Handle:
 
 
 def power(x: Any, exponent: Any) -> Handle:
-    """`y[q] = x[q]^n`; an integer exponent belongs to the kind of op, any other is an operand.
+    """`y[q] = x[q]^n`: as `x ** n`, element by element.
+
+    An integer exponent belongs to the kind of op (up to ±64), any other is an operand that broadcasts
+    and has a derivative, `y log x`. NaN for x < 0 and a fraction as exponent. NumPy power.
 
     >>> import graphnn as gnn
-    >>> float(gnn.evaluate(gnn.input("x") ** 3, x=2))
-    8.0
+    >>> x = gnn.input("x", (2,))
+    >>> gnn.evaluate(x**3, x=[2, -1]).tolist(), gnn.evaluate(gnn.power(x, 0.5), x=[4, 9]).tolist()
+    ([8.0, -1.0], [2.0, 3.0])
+
+    Raises ShapeError for shapes that do not broadcast, DtypeError for a negative power of integers.
     """
     value = scalar_value(exponent.node) if isinstance(exponent, Handle) else exponent
     number = _integer(value)
@@ -126,18 +145,36 @@ def _integer(value: Any) -> int | None:
 
 
 def maximum(a: Any, b: Any) -> Handle:
-    """The larger of a and b, by element; at a tie the constant one wins, else the first.
+    """`y[q] = max(a[q], b[q])`: the larger of the two, element by element.
+
+    The shapes broadcast; the dtype stays. At a tie the constant one takes the gradient, else the
+    first: a convention. NumPy maximum.
 
     >>> import graphnn as gnn
-    >>> x = gnn.input("x")
-    >>> float(gnn.evaluate(gnn.grad(gnn.maximum(0.0, x), "x"), x=0))
-    0.0
+    >>> x = gnn.input("x", (3,))
+    >>> gnn.evaluate(gnn.maximum(0.0, x), x=[-1, 0, 2]).tolist()
+    [0.0, 0.0, 2.0]
+    >>> gnn.evaluate(gnn.grad(gnn.sum(gnn.maximum(0.0, x)), x), x=[-1, 0, 2]).tolist()
+    [0.0, 0.0, 1.0]
+
+    Raises ShapeError for shapes that do not broadcast, DtypeError for different dtypes.
     """
     return _extreme("maximum", a, b)
 
 
 def minimum(a: Any, b: Any) -> Handle:
-    """The smaller of a and b, by element; at a tie the constant one wins, else the first."""
+    """`y[q] = min(a[q], b[q])`: the smaller of the two, element by element.
+
+    The shapes broadcast; the dtype stays. At a tie the constant one takes the gradient, else the
+    first: a convention. NumPy minimum.
+
+    >>> import graphnn as gnn
+    >>> x = gnn.input("x", (3,))
+    >>> gnn.evaluate(gnn.minimum(0.0, x), x=[-1, 0, 2]).tolist()
+    [-1.0, 0.0, 0.0]
+
+    Raises ShapeError for shapes that do not broadcast, DtypeError for different dtypes.
+    """
     return _extreme("minimum", a, b)
 
 

@@ -36,8 +36,20 @@ GraphLike = "Graph | Handle | Mapping[str, Handle]"
 class Graph:
     """Outputs by name, and updates: parameter → the node of its next value.
 
-    Tables (all derived from handles): `nodes` in topological order, `handles` in the order in
-    which the user made them, `names` (node → its names), `leaves`.
+    Whatever takes a Graph (`evaluate`, `grad`, `derive`, `codegen.compile`, `viz.draw`) also takes a
+    node, or a dict of nodes. Tables, all derived from handles: `nodes` in topological order, `handles`
+    in the order in which the user made them, `names` (node → its names), `inputs`, `parameters`.
+
+    >>> import graphnn as gnn
+    >>> w, x = gnn.parameter("w"), gnn.input("x")
+    >>> graph = gnn.Graph({"L": (w * x - 1) ** 2}, updates={w: w - 0.1 * x})
+    >>> [leaf.name for leaf in graph.parameters], [leaf.name for leaf in graph.inputs]
+    (['w'], ['x'])
+    >>> float(gnn.evaluate(graph, w=2, x=3)["L"])
+    25.0
+
+    Raises GraphError for outputs without names, two leaves of one name and an update of what is no
+    parameter; ShapeError or DtypeError for an update that does not fit its parameter.
     """
 
     outputs: dict[str, Handle]

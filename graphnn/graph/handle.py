@@ -77,7 +77,24 @@ class GradientOf:
 
 
 class Handle:
-    """A node in the user's hands. Arithmetic, `@`, indexing and comparisons make new handles."""
+    """A node in the user's hands. Arithmetic, `@`, indexing and comparisons make new handles.
+
+    Every function of graphnn that makes a node returns one. It has a shape (sizes that may be
+    symbolic), a dtype, a name where `gnn.name` gave one, and no value: `gnn.evaluate` computes it.
+
+    >>> import graphnn as gnn
+    >>> x, w = gnn.input("x", ("B", 2)), gnn.parameter("w", (2,))
+    >>> z = x @ w + 1
+    >>> z.shape, z.dtype, z.ndim
+    ((B,), 'float32', 1)
+    >>> z
+    <add: add, shape (B,), float32>
+    >>> x[0, ::-1].shape, x.T.shape, (x > 0).dtype
+    ((2,), (2, B), 'bool')
+
+    Raises TypeError where Python asks for a value (`if z > 0`, `float(z)`, `numpy.exp(z)`), and says
+    what to write instead.
+    """
 
     __slots__ = ("__weakref__", "name", "node", "provenance", "scope", "serial", "source")
 

@@ -17,7 +17,14 @@ from graphnn.graph.notation import axis_letters, element
 
 
 def getitem(x: Handle, index: Any) -> Handle:
-    """`x[2, 1:, ::-1]`: integers, slices, `...`, `None`; an integer node gathers by dimension 0.
+    """`x[2, 1:, ::-1]`: integers, slices, `...`, `None`; an integer node or list gathers by dimension 0.
+
+    Any shape and dtype. The gradient is 0 where nothing was taken.
+
+    >>> import graphnn as gnn
+    >>> x = gnn.input("x", (2, 3))
+    >>> gnn.evaluate(x[1, ::-1], x=[[1, 2, 3], [4, 5, 6]]).tolist()
+    [6.0, 5.0, 4.0]
 
     Raises ShapeError for an index outside, or a slice whose extent a symbolic size leaves open.
     """
@@ -131,7 +138,17 @@ def _gathered(x: Handle, rows_of: Any) -> Handle:
 
 
 def pad(x: Any, widths: Sequence[tuple[int, int]] | int, value: float = 0) -> Handle:
-    """Zeros around `x`: `y[i] = x[i − before]` where that is inside, for each dimension."""
+    """`y[i] = x[i − before]` where that is inside, else 0: zeros around `x`.
+
+    `widths` is one number, or (before, after) for each dimension; the dtype stays. NumPy pad.
+
+    >>> import graphnn as gnn
+    >>> gnn.evaluate(gnn.pad(gnn.input("x", (2,)), [(1, 2)]), x=[3, 4]).tolist()
+    [0.0, 3.0, 4.0, 0.0, 0.0]
+
+    Raises ShapeError unless there are two widths ≥ 0 for each dimension, GraphError for a `value` that
+    is not 0.
+    """
     (operand,) = lift([x], "pad")
     pairs = [(widths, widths)] * operand.ndim if isinstance(widths, int) else list(widths)
     if len(pairs) != operand.ndim or any(w < 0 for pair in pairs for w in pair):

@@ -50,26 +50,44 @@ def _shape(name: str, shape: Any) -> Shape:
 def input(name: str, shape: Any = (), dtype: str = "float32") -> Handle:
     """A value that is fed: `input("x", ("B", 2))`; a string in a shape is a symbolic dimension.
 
+    `dtype` is float32, float64, int64 or bool.
+
     >>> import graphnn as gnn
     >>> gnn.input("x", ("B", 2)).shape
     (B, 2)
 
-    Raises ShapeError or DtypeError that names the leaf.
+    Raises ShapeError or DtypeError that names the leaf, GraphError for what is no name.
     """
     return _leaf("input", name, shape, dtype)
 
 
 def parameter(name: str, shape: Any = (), dtype: str = "float32") -> Handle:
-    """A value that is learnt: `grad` without `wrt` differentiates with respect to all of these."""
+    """A value that is learnt: `grad` without `wrt` differentiates with respect to all of these.
+
+    Shapes and dtypes as for `input`. Values are given as an input's are, or drawn when a compiled
+    model is made.
+
+    >>> import graphnn as gnn
+    >>> W = gnn.parameter("W", (3, 2))
+    >>> list(gnn.grad(gnn.sum(W @ gnn.input("x", (2,)))))
+    ['W']
+
+    Raises ShapeError or DtypeError that names the leaf, GraphError for what is no name.
+    """
     return _leaf("parameter", name, shape, dtype)
 
 
 def constant(value: int | float | Fraction | npt.ArrayLike, dtype: str = "float32") -> Handle:
-    """A value that is part of the graph. Integers and fractions stay exact.
+    """A value that is part of the graph: a number or an array. Integers and fractions stay exact.
+
+    Numbers and arrays beside nodes become constants by themselves; this one sets the dtype.
 
     >>> import graphnn as gnn
-    >>> gnn.constant([1, 2]).shape
-    (2,)
+    >>> gnn.constant([1, 2], "float64")
+    <constant: constant, shape (2,), float64>
+
+    Raises DtypeError for an unknown dtype and for fractions among integers, GraphError for what is no
+    number.
     """
     if dtype not in DTYPES:
         raise DtypeError(f"no dtype {dtype!r}; one of {', '.join(DTYPES)}", user_place())
@@ -79,5 +97,17 @@ def constant(value: int | float | Fraction | npt.ArrayLike, dtype: str = "float3
 
 
 def dim(name: str) -> Polynomial:
-    """A symbolic dimension, for shapes that depend on it: `2 * gnn.dim("B")`."""
+    """A symbolic dimension, for shapes that depend on it.
+
+    Sums and products of dimensions and integers are sizes, too.
+
+    >>> import graphnn as gnn
+    >>> B = gnn.dim("B")
+    >>> gnn.concat([gnn.input("x", (B, 3)), gnn.input("y", (B + 1, 3))]).shape
+    (2*B+1, 3)
+
+    Raises ShapeError for what is no name.
+    """
+    if not str(name).isidentifier():
+        raise ShapeError(f"a dimension has a name such as 'B'; {name!r} was given", user_place())
     return dimension(name)

@@ -35,17 +35,32 @@ def _pair(y: Any, p: Any, function: str) -> tuple[Handle, Handle]:
 def mse(y: Any, p: Any) -> Handle:
     """The mean squared error `Σ (y − p)² / N` over all N elements (L2).
 
+    y and p have one shape (or one is a single number) and one float dtype. PyTorch mse_loss.
+
     >>> import graphnn as gnn
     >>> y, p = gnn.input("y", (3,)), gnn.input("p", (3,))
     >>> round(float(gnn.evaluate(gnn.mse(y, p), y=[90, 20, 95], p=[30, 80, 85])), 2)
     2433.33
+
+    Raises ShapeError for different shapes, DtypeError for different dtypes.
     """
     truth, predicted = _pair(y, p, "mse")
     return composite("mse", [truth, predicted], mean(power(subtract(truth, predicted), 2)))
 
 
 def mae(y: Any, p: Any) -> Handle:
-    """The mean absolute error `Σ |y − p| / N`; its derivative at y = p is 0, a convention."""
+    """The mean absolute error `Σ |y − p| / N` over all N elements.
+
+    y and p have one shape (or one is a single number) and one float dtype. Its derivative at y = p is
+    0, a convention. PyTorch l1_loss.
+
+    >>> import graphnn as gnn
+    >>> y, p = gnn.input("y", (2,)), gnn.input("p", (2,))
+    >>> float(gnn.evaluate(gnn.mae(y, p), y=[1, 2], p=[3, 1]))
+    1.5
+
+    Raises ShapeError for different shapes, DtypeError for different dtypes.
+    """
     truth, predicted = _pair(y, p, "mae")
     return composite("mae", [truth, predicted], mean(abs(subtract(truth, predicted))))
 
@@ -53,10 +68,14 @@ def mae(y: Any, p: Any) -> Handle:
 def half_squared_error(y: Any, p: Any) -> Handle:
     """`½ Σ (y − p)²`: the loss of L0, whose derivative by p is −(y − p).
 
+    y and p have one shape (or one is a single number) and one float dtype.
+
     >>> import graphnn as gnn
     >>> loss = gnn.half_squared_error(gnn.input("y"), gnn.input("p"))
     >>> round(float(gnn.evaluate(loss, y=1, p=0.731)), 3)
     0.036
+
+    Raises ShapeError for different shapes, DtypeError for different dtypes.
     """
     truth, predicted = _pair(y, p, "half_squared_error")
     made = divide(sum(power(subtract(truth, predicted), 2)), 2)
@@ -66,13 +85,16 @@ def half_squared_error(y: Any, p: Any) -> Handle:
 def binary_cross_entropy(y: Any, p: Any) -> Handle:
     """`−mean(y log p + (1 − y) log(1 − p))`, p a probability (L2, L4).
 
-    With `p = σ(z)` its derivative by z is `p − y` (over N).
+    y and p have one shape (or one is a single number) and one float dtype. Infinite or NaN at p = 0
+    and p = 1. With `p = σ(z)` its derivative by z is `p − y` (over N). PyTorch binary_cross_entropy.
 
     >>> import graphnn as gnn
     >>> y, p = gnn.input("y", (3,)), gnn.input("p", (3,))
     >>> loss = gnn.binary_cross_entropy(y, p)
     >>> round(float(gnn.evaluate(loss, y=[1, 0, 1], p=[0.1, 0.8, 0.6])), 4)
     1.4743
+
+    Raises ShapeError for different shapes, DtypeError for different dtypes.
     """
     truth, predicted = _pair(y, p, "binary_cross_entropy")
     right = truth * log(predicted)
@@ -81,7 +103,17 @@ def binary_cross_entropy(y: Any, p: Any) -> Handle:
 
 
 def binary_cross_entropy_with_logits(y: Any, z: Any) -> Handle:
-    """`mean(softplus(z) − y z)`: binary cross-entropy of `p = σ(z)`, finite for every z."""
+    """`mean(softplus(z) − y z)`: binary cross-entropy of `p = σ(z)`, finite for every z.
+
+    Shapes and dtypes as for `binary_cross_entropy`. PyTorch binary_cross_entropy_with_logits.
+
+    >>> import graphnn as gnn
+    >>> loss = gnn.binary_cross_entropy_with_logits(gnn.input("y", (2,)), gnn.input("z", (2,)))
+    >>> float(gnn.evaluate(loss, y=[1, 0], z=[-800, 800]))
+    800.0
+
+    Raises ShapeError for different shapes, DtypeError for different dtypes.
+    """
     truth, logits = _pair(y, z, "binary_cross_entropy_with_logits")
     made = mean(softplus(logits) - truth * logits)
     return composite("binary_cross_entropy_with_logits", [truth, logits], made)
@@ -90,13 +122,16 @@ def binary_cross_entropy_with_logits(y: Any, z: Any) -> Handle:
 def cross_entropy(y: Any, p: Any, axis: int = -1) -> Handle:
     """`−Σ_k y[k] log p[k]` along `axis`, the mean over the rest; p are probabilities (L4).
 
-    y holds probabilities (one-hot, for one) in the shape of p, or integer labels: then this is
-    `sparse_cross_entropy`. With `p = softmax(z)` the derivative by z is p − y where Σy = 1.
+    y holds probabilities (one-hot, for one) in the shape and dtype of p, or integer labels: then this
+    is `sparse_cross_entropy`. Infinite or NaN at p = 0. With `p = softmax(z)` the derivative by z is
+    p − y where Σy = 1.
 
     >>> import graphnn as gnn
     >>> loss = gnn.cross_entropy(gnn.input("y", (2,)), gnn.input("p", (2,)))
     >>> round(float(gnn.evaluate(loss, y=[0, 1], p=[0.5, 0.5])), 4)
     0.6931
+
+    Raises ShapeError for different shapes, DtypeError for different dtypes.
     """
     if _labels(y):
         return sparse_cross_entropy(y, p, axis)
@@ -105,9 +140,16 @@ def cross_entropy(y: Any, p: Any, axis: int = -1) -> Handle:
 
 
 def cross_entropy_with_logits(y: Any, z: Any, axis: int = -1) -> Handle:
-    """`cross_entropy(y, softmax(z))` by log-softmax, finite for every z; y as there.
+    """`cross_entropy(y, softmax(z))` by log-softmax, finite for every z; shapes and y as there.
 
-    This is what torch.nn.functional.cross_entropy(z, y) computes.
+    This is what PyTorch's nn.functional.cross_entropy(z, y) computes.
+
+    >>> import graphnn as gnn
+    >>> loss = gnn.cross_entropy_with_logits(gnn.input("y", (2,)), gnn.input("z", (2,)))
+    >>> float(gnn.evaluate(loss, y=[0, 1], z=[1000, 0]))
+    1000.0
+
+    Raises ShapeError for different shapes, DtypeError for different dtypes.
     """
     if _labels(y):
         return sparse_cross_entropy_with_logits(y, z, axis)
@@ -119,19 +161,34 @@ def cross_entropy_with_logits(y: Any, z: Any, axis: int = -1) -> Handle:
 def sparse_cross_entropy(t: Any, p: Any, axis: int = -1) -> Handle:
     """`−log p[b, t[b]]`, the mean over the batch: cross-entropy for integer labels t.
 
-    There is one label for each row of p; a label out of range is an error when run.
+    t has one int64 label for each row of p, whose classes lie along `axis`.
 
     >>> import graphnn as gnn
     >>> loss = gnn.sparse_cross_entropy(gnn.input("t", (2,), "int64"), gnn.input("p", (2, 2)))
     >>> round(float(gnn.evaluate(loss, t=[0, 1], p=[[0.5, 0.5], [0.75, 0.25]])), 4)
     1.0397
+
+    Raises ShapeError for labels that do not fit the rows and, when run, GraphError for a label out of
+    range.
     """
     (predicted,) = lift([p], "sparse_cross_entropy")
     return _sparse("sparse_cross_entropy", t, predicted, log(predicted), axis)
 
 
 def sparse_cross_entropy_with_logits(t: Any, z: Any, axis: int = -1) -> Handle:
-    """`sparse_cross_entropy(t, softmax(z))` by log-softmax, finite for every z."""
+    """`sparse_cross_entropy(t, softmax(z))` by log-softmax, finite for every z; t as there.
+
+    This is what PyTorch's nn.functional.cross_entropy(z, t) computes for labels.
+
+    >>> import graphnn as gnn
+    >>> t, z = gnn.input("t", (2,), "int64"), gnn.input("z", (2, 2))
+    >>> loss = gnn.sparse_cross_entropy_with_logits(t, z)
+    >>> float(gnn.evaluate(loss, t=[0, 1], z=[[1000, 0], [1000, 0]]))
+    500.0
+
+    Raises ShapeError for labels that do not fit the rows and, when run, GraphError for a label out of
+    range.
+    """
     (logits,) = lift([z], "sparse_cross_entropy_with_logits")
     made = log_softmax(logits, axis)
     return _sparse("sparse_cross_entropy_with_logits", t, logits, made, axis)
@@ -185,7 +242,17 @@ def l2_penalty(*parameters: Any, strength: Any = 1.0) -> Handle:
 
 
 def l1_penalty(*parameters: Any, strength: Any = 1.0) -> Handle:
-    """`λ Σ |W|` over every element of every parameter, λ the `strength`."""
+    """`λ Σ |W|` over every element of every parameter, λ the `strength` (a number or a node).
+
+    Any shapes, one float dtype; a single number. Its derivative at W = 0 is 0, a convention.
+
+    >>> import graphnn as gnn
+    >>> W = gnn.parameter("W", (2,))
+    >>> float(gnn.evaluate(gnn.l1_penalty(W, strength=0.5), W=[3, -4]))
+    3.5
+
+    Raises GraphError without a parameter.
+    """
     return _penalty("l1_penalty", parameters, [abs(w) for w in parameters], strength)
 
 

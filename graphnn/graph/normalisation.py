@@ -22,13 +22,16 @@ def layer_norm(
 ) -> Handle:
     """`γ (x − μ) / √(σ² + ε) + β`, mean and variance over `axis` of each example (L0, L3).
 
-    γ and β are optional and broadcast: their shape is that of the normalised axis. The variance is
-    the biased one. arXiv:1607.06450.
+    The shape of x, floats. γ and β are optional and broadcast: their shape is that of the normalised
+    axis. The variance is the biased one. arXiv:1607.06450; PyTorch layer_norm.
 
     >>> import graphnn as gnn
     >>> y = gnn.evaluate(gnn.layer_norm(gnn.input("x", (2,)), eps=0), x=[1, 3])
     >>> y.tolist()
     [-1.0, 1.0]
+
+    Raises ShapeError for a single number, an axis that x does not have, and a γ or β that does not
+    broadcast; DtypeError for different dtypes.
     """
     operands = _operands("layer_norm", x, gamma, beta)
     axes = axes_of_operand(operands[0], axis, "layer_norm")

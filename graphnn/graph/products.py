@@ -15,13 +15,18 @@ from graphnn.graph.notation import axes_of_operand, axis_letters, element
 
 
 def matmul(a: Any, b: Any) -> Handle:
-    """The matrix product, by NumPy's rules: vectors, matrices, and stacks of matrices.
+    """`y[i,k] += a[i,j] * b[j,k]`: the matrix product, as `a @ b`.
 
-    `y[i,k] += a[i,j] * b[j,k]`; leading dimensions are batches and broadcast.
+    Vectors, matrices, and stacks of matrices, whose leading dimensions broadcast; both of one dtype,
+    which stays. NumPy matmul.
 
     >>> import graphnn as gnn
-    >>> (gnn.input("W", (3, 2)) @ gnn.input("x", (2,))).shape
-    (3,)
+    >>> W, x = gnn.input("W", (2, 2)), gnn.input("x", (2,))
+    >>> gnn.evaluate(W @ x, W=[[1, 2], [3, 4]], x=[5, 6]).tolist()
+    [17.0, 39.0]
+
+    Raises ShapeError for a single number, and for inner sizes that differ; DtypeError for different
+    dtypes.
     """
     left, right = lift([a, b], "matmul")
     if not left.ndim or not right.ndim:
@@ -79,11 +84,15 @@ def diagonal(x: Any, axis1: int = 0, axis2: int = 1) -> Handle:
 
 
 def trace(x: Any, axis1: int = 0, axis2: int = 1) -> Handle:
-    """`y += x[i,i]`: the sum of the diagonal of two axes.
+    """`y += x[i,i]`: the sum of the diagonal of two axes; other axes stay.
+
+    Any dtype, which stays; the shorter of two sizes counts. NumPy trace.
 
     >>> import graphnn as gnn
     >>> float(gnn.evaluate(gnn.trace(gnn.input("A", (2, 2))), A=[[1, 2], [3, 4]]))
     5.0
+
+    Raises ShapeError for fewer than two axes, or symbolic sizes that may differ.
     """
     return _diagonal("trace", "+=", x, axis1, axis2)
 
@@ -114,11 +123,19 @@ def _diagonal(function: str, sign: str, x: Any, axis1: int, axis2: int) -> Handl
 
 
 def einsum(subscripts: str, *operands: Any) -> Handle:
-    """A product summed over the indices that the output does not name: `einsum("bi,oi->bo", x, W)`.
+    """`out[o] += x0[…] * x1[…] * …`: a product, summed over the indices that the output does not name.
+
+    One group of letters for each operand, then `->` and the output's; a letter twice in one group is a
+    diagonal. The operands agree in dtype. NumPy einsum, without `...` and without a default output.
 
     >>> import graphnn as gnn
-    >>> gnn.einsum("ij,ij->", gnn.input("A", (2, 2)), gnn.input("B", (2, 2))).shape
-    ()
+    >>> A, B = gnn.input("A", (2, 2)), gnn.input("B", (2, 2))
+    >>> float(gnn.evaluate(gnn.einsum("ij,ij->", A, B), A=[[1, 2], [3, 4]], B=[[1, 0], [0, 1]]))
+    5.0
+    >>> gnn.einsum("bi,oi->bo", gnn.input("x", ("B", 3)), gnn.input("W", (4, 3))).shape
+    (B, 4)
+
+    Raises GraphError for subscripts that do not fit the operands, ShapeError for extents that differ.
     """
     inputs, arrow, output = subscripts.replace(" ", "").partition("->")
     parts = inputs.split(",")

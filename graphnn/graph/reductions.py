@@ -47,33 +47,62 @@ def _reduction(
 def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Handle:
     """`y[kept] += x[all]`: the sum over `axis` (one, several, or all).
 
+    Any shape; the axes that are summed over go, or stay with extent 1 (`keepdims`). The dtype stays;
+    conditions count as 0 and 1. The sum of nothing is 0. NumPy sum.
+
     >>> import graphnn as gnn
-    >>> gnn.sum(gnn.input("x", (2, 3)), axis=1).shape
-    (2,)
+    >>> gnn.evaluate(gnn.sum(gnn.input("x", (2, 3)), axis=1), x=[[1, 2, 3], [4, 5, 6]]).tolist()
+    [6.0, 15.0]
+
+    Raises ShapeError for an axis that x does not have.
     """
     return _reduction("sum", "+=", "{x}", x, axis, keepdims)
 
 
 def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Handle:
-    """`y[kept] += x[all] / N`, N the number of elements summed; a mean of nothing is 0.
+    """`y[kept] += x[all] / N`, N the number of elements summed, over `axis` (one, several, or all).
+
+    Any shape, floats; shape and `keepdims` as for `sum`. A mean of nothing is 0, where NumPy says NaN.
 
     >>> import graphnn as gnn
     >>> float(gnn.evaluate(gnn.mean(gnn.input("x", (2, 2))), x=[[1, 2], [3, 4]]))
     2.5
+
+    Raises ShapeError for an axis that x does not have, DtypeError for integers.
     """
     return _reduction("mean", "+=", "{x}/({n})", x, axis, keepdims)
 
 
 def max(x: Any, axis: Any = None, keepdims: bool = False) -> Handle:
-    """`y[kept] max= x[all]`; at a tie the first maximum takes the gradient.
+    """`y[kept] max= x[all]`: the largest element over `axis` (one, several, or all).
 
-    Raises ShapeError, when run, for the maximum of nothing.
+    Any shape; shape and `keepdims` as for `sum`, the dtype stays. At a tie the first maximum takes the
+    gradient, a convention (PyTorch's amax shares it out). NumPy max.
+
+    >>> import graphnn as gnn
+    >>> x = gnn.input("x", (3,))
+    >>> float(gnn.evaluate(gnn.max(x), x=[1, 5, 5]))
+    5.0
+    >>> gnn.evaluate(gnn.grad(gnn.max(x), x), x=[1, 5, 5]).tolist()
+    [0.0, 1.0, 0.0]
+
+    Raises ShapeError for an axis that x does not have and, when run, for the maximum of nothing.
     """
     return _reduction("max", "max=", "{x}", x, axis, keepdims)
 
 
 def min(x: Any, axis: Any = None, keepdims: bool = False) -> Handle:
-    """`−max(−x)` over `axis`; at a tie the first minimum takes the gradient."""
+    """`−max(−x)`: the smallest element over `axis` (one, several, or all); a composite.
+
+    Shape, dtype and `keepdims` as for `max`; at a tie the first minimum takes the gradient, a
+    convention. NumPy min.
+
+    >>> import graphnn as gnn
+    >>> gnn.evaluate(gnn.min(gnn.input("x", (2, 2)), axis=0), x=[[1, 5], [3, 2]]).tolist()
+    [1.0, 2.0]
+
+    Raises ShapeError for an axis that x does not have and, when run, for the minimum of nothing.
+    """
     (operand,) = lift([x], "min")
     made = negate(max(negate(operand), axis, keepdims))
     axes = None if axis is None else axes_of_operand(operand, axis, "min")
@@ -81,16 +110,30 @@ def min(x: Any, axis: Any = None, keepdims: bool = False) -> Handle:
 
 
 def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Handle:
-    """The position of the first maximum over `axis`, an integer without derivative."""
+    """`y[kept] argmax= x[all]`: the position of the first maximum over `axis`, int64.
+
+    Without an axis the elements count in row order, as in NumPy argmax. It is an integer: there is no
+    derivative.
+
+    >>> import graphnn as gnn
+    >>> gnn.evaluate(gnn.argmax(gnn.input("x", (2, 3)), axis=1), x=[[1, 9, 9], [4, 2, 3]]).tolist()
+    [1, 0]
+
+    Raises ShapeError for an axis that x does not have and, when run, for the maximum of nothing.
+    """
     return _reduction("argmax", "argmax=", "{x}", x, axis, keepdims, "int64")
 
 
 def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Handle:
-    """The position of the first minimum over `axis`, an integer without derivative.
+    """`argmax(−x)`: the position of the first minimum over `axis`, int64, without derivative.
+
+    Without an axis the elements count in row order, as in NumPy argmin. A composite.
 
     >>> import graphnn as gnn
     >>> int(gnn.evaluate(gnn.argmin(gnn.input("x", (3,))), x=[2, -1, -1]))
     1
+
+    Raises ShapeError for an axis that x does not have and, when run, for the minimum of nothing.
     """
     (operand,) = lift([x], "argmin")
     made = argmax(negate(operand), axis, keepdims)
@@ -147,12 +190,14 @@ def _product_along(x: Handle, place: int) -> Handle:
 def cumsum(x: Any, axis: int | None = None) -> Handle:
     """`y[i] += x[i − u]` where i − u ≥ 0: sums of everything up to an element, along `axis`.
 
-    One guarded formula, whose work is the square of the axis. As in NumPy, without an axis the
-    elements of a tensor count in row order.
+    The shape and dtype of x. One guarded formula, whose work is the square of the axis. As in NumPy
+    cumsum, without an axis the elements of a tensor count in row order, and the result is a vector.
 
     >>> import graphnn as gnn
     >>> gnn.evaluate(gnn.cumsum(gnn.input("x", (3,))), x=[1, 2, 3]).tolist()
     [1.0, 3.0, 6.0]
+
+    Raises ShapeError for an axis that x does not have.
     """
     (operand,) = lift([x], "cumsum")
     if axis is None and operand.ndim != 1:
@@ -177,9 +222,14 @@ def _last(place: int, x: Handle) -> int | None:
 def softmax(x: Any, axis: int = -1) -> Handle:
     """`p[i] = exp(x[i] − m) / Σ_k exp(x[k] − m)`, m the maximum: a composite that can be opened.
 
+    The shape of x, at least one dimension; floats. Along `axis` the values are in (0, 1) and add up to
+    1; `∂p[i]/∂x[j] = p[i](δ_ij − p[j])`. L1, L3; PyTorch softmax, SciPy special.softmax.
+
     >>> import graphnn as gnn
-    >>> gnn.softmax(gnn.input("z", (3,))).shape
-    (3,)
+    >>> gnn.evaluate(gnn.softmax(gnn.input("z", (3,))), z=[1, 2, 3]).round(4).tolist()
+    [0.09, 0.2447, 0.6652]
+
+    Raises ShapeError for a single number and an axis that x does not have, DtypeError for integers.
     """
     (operand,) = lift([x], "softmax")
     (place,) = axes_of_operand(operand, axis, "softmax")
@@ -189,7 +239,16 @@ def softmax(x: Any, axis: int = -1) -> Handle:
 
 
 def log_softmax(x: Any, axis: int = -1) -> Handle:
-    """`x[i] − m − log Σ_k exp(x[k] − m)`, m the maximum: the logarithm of softmax, stable."""
+    """`x[i] − m − log Σ_k exp(x[k] − m)`, m the maximum: the logarithm of softmax, stable.
+
+    The shape of x, at least one dimension; floats. Values in (−∞, 0). PyTorch log_softmax.
+
+    >>> import graphnn as gnn
+    >>> gnn.evaluate(gnn.log_softmax(gnn.input("z", (2,))), z=[0, 1000]).tolist()
+    [-1000.0, 0.0]
+
+    Raises ShapeError for a single number and an axis that x does not have, DtypeError for integers.
+    """
     (operand,) = lift([x], "log_softmax")
     (place,) = axes_of_operand(operand, axis, "log_softmax")
     shifted = subtract(operand, max(operand, place, True))

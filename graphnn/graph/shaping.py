@@ -21,7 +21,17 @@ from graphnn.graph.notation import axes_of_operand, axis_letters, element
 
 
 def transpose(x: Any, axes: Sequence[int] | None = None) -> Handle:
-    """The dimensions in another order; reversed where none is given."""
+    """`y[j,i] = x[i,j]`: the dimensions in another order; reversed where no `axes` are given (`x.T`).
+
+    Any shape and dtype. NumPy transpose.
+
+    >>> import graphnn as gnn
+    >>> x = gnn.input("x", (2, 3, 4))
+    >>> gnn.transpose(x).shape, gnn.transpose(x, (0, 2, 1)).shape
+    ((4, 3, 2), (2, 4, 3))
+
+    Raises ShapeError unless `axes` names every axis once.
+    """
     (operand,) = lift([x], "transpose")
     rank = operand.ndim
     order = list(range(rank))[::-1]
@@ -40,11 +50,16 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Handle:
 
 
 def broadcast_to(x: Any, shape: Sequence[Any] | int) -> Handle:
-    """`x` repeated along new or stretched dimensions.
+    """`y[i,j] = x[j]`: `x` repeated along new or stretched dimensions, to `shape`.
+
+    Any dtype; sizes of `shape` are numbers, symbolic dimensions or their names. The gradient is the
+    sum over what was repeated. NumPy broadcast_to.
 
     >>> import graphnn as gnn
     >>> gnn.broadcast_to(gnn.input("b", (3,)), ("B", 3)).shape
     (B, 3)
+
+    Raises ShapeError where a dimension is neither 1 nor the wanted size.
     """
     (operand,) = lift([x], "broadcast_to")
     shape = _sizes(shape, "broadcast_to")
@@ -74,11 +89,15 @@ def broadcast_to(x: Any, shape: Sequence[Any] | int) -> Handle:
 
 
 def reshape(x: Any, shape: Sequence[Any] | int) -> Handle:
-    """The same elements in row-major order under another shape; one size may be −1.
+    """`y[flat] = x[flat]`: the same elements in row order under another shape; one size may be −1.
+
+    Any shape and dtype; no element is copied or lost. NumPy reshape.
 
     >>> import graphnn as gnn
     >>> gnn.reshape(gnn.input("x", (4, 4)), -1).shape
     (16,)
+
+    Raises ShapeError where the number of elements differs.
     """
     (operand,) = lift([x], "reshape")
     wanted: list[Size] = list(_sizes(shape, "reshape", unknown=True))
@@ -131,7 +150,17 @@ def _product(shape: Sequence[Any]) -> int | Polynomial:
 
 
 def concat(operands: Sequence[Any], axis: int = 0) -> Handle:
-    """The operands one after another along `axis`."""
+    """`y = (operand_1, operand_2, …)`: the operands one after another along `axis`.
+
+    They agree in dtype and in every other size. Each takes its part of the gradient. PyTorch cat,
+    NumPy concatenate.
+
+    >>> import graphnn as gnn
+    >>> gnn.concat([gnn.input("a", (2, 3)), gnn.input("b", (1, 3))]).shape
+    (3, 3)
+
+    Raises ShapeError where other sizes differ, DtypeError for different dtypes.
+    """
     lifted = lift(operands, "concat")
     if not lifted or not lifted[0].ndim:
         raise ShapeError("concat needs at least one operand, and dimensions to join", user_place())
@@ -184,7 +213,17 @@ def stack(operands: Sequence[Any], axis: int = 0) -> Handle:
 
 
 def split(x: Any, sizes: Sequence[int], axis: int = 0) -> tuple[Handle, ...]:
-    """`x` cut along `axis` into parts of the given sizes: one op with several outputs."""
+    """`y_k[i] = x[start_k + i]`: `x` cut along `axis` into parts of the given `sizes`.
+
+    Any dtype; one op with several outputs, a tuple of nodes. PyTorch split.
+
+    >>> import graphnn as gnn
+    >>> a, b = gnn.split(gnn.input("x", (5,)), [2, 3])
+    >>> gnn.evaluate(b, x=[1, 2, 3, 4, 5]).tolist()
+    [3.0, 4.0, 5.0]
+
+    Raises ShapeError where the sizes do not add up to the dimension.
+    """
     (operand,) = lift([x], "split")
     (place,) = axes_of_operand(operand, axis, "split")
     if builtins.sum(sizes) != operand.shape[place]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 from graphnn.expression.tree import Expr
@@ -40,8 +41,9 @@ class Function:
     @property
     def usage(self) -> str:
         """How it is called: `softmax(x; axis)`."""
-        letters = "x" if self.most == 1 else "a, b, c"[: 3 * min(self.most, 3) - 2]
-        inside = letters + (", …" if self.most == MANY else "")
+        taken = [p for p in signature(self.call).parameters if p not in self.parameters]
+        named = taken[: self.most] if len(taken) >= self.most else ["a", "b", "c"][: self.most]
+        inside = ", ".join(named) + (", …" if self.most == MANY else "")
         return f"{self.name}({inside}{'; ' if self.parameters else ''}{', '.join(self.parameters)})"
 
 

@@ -35,12 +35,19 @@ from graphnn.text.tensors import Place, build
 
 @dataclass(frozen=True)
 class Program:
-    """A text as a graph.
+    """A text as a graph, made by `gnn.parse`.
 
     `leaves` in order of appearance, `names` every statement in order; both map a name to its
     handle. `graph.outputs` are the statements that no other uses; `loss` is the last statement.
     `taken` are the shapes of leaves that were neither declared nor given, from what stands beside
     them.
+
+    >>> import graphnn as gnn
+    >>> program = gnn.parse("z = w*x; L = (y - z)^2", parameters=["w"])
+    >>> list(program.leaves), list(program.names), list(program.graph.outputs)
+    (['w', 'x', 'y'], ['z', 'L'], ['L'])
+    >>> float(gnn.evaluate(program.loss, w=2, x=3, y=5))
+    1.0
     """
 
     graph: Graph
@@ -67,7 +74,8 @@ def parse(
     `shapes` are those of the values that will be fed. A leaf named in `parameters` is a parameter,
     any other an input; names that are no leaves are left alone. `file` is where the text stands.
 
-    >>> program = parse("z = w*x + b; L = (y - σ(z))^2/2", parameters=["w", "b"])
+    >>> import graphnn as gnn
+    >>> program = gnn.parse("z = w*x + b; L = (y - σ(z))^2/2", parameters=["w", "b"])
     >>> list(program.leaves), program.loss.name
     (['w', 'x', 'b', 'y'], 'L')
 
