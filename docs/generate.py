@@ -135,7 +135,7 @@ what `graphnn.evaluate` computes in.
 
 # heading → the modules whose public names stand under it; the names of other modules come last
 FAMILIES = {
-    "Leaves, names and graphs": ("leaves", "handle", "graph", "apply"),
+    "Leaves, names and graphs": ("leaves", "handle", "graph", "apply", "summary"),
     "Text": ("program",),
     "Derivations and answers": ("derive", "result", "functions", "examine", "verdict"),
     "Functions of elements": ("elementwise",),

@@ -97,6 +97,7 @@ from graphnn.graph.ops import (
     where,
     xlogy,
 )
+from graphnn.graph.summary import Summary, summary
 from graphnn.text.program import Program, parse
 
 __version__ = "0.1.0"
@@ -116,6 +117,7 @@ __all__ = [
     "Program",
     "Remark",
     "ShapeError",
+    "Summary",
     "TextError",
     "ValueMissing",
     "abs",
@@ -202,6 +204,7 @@ __all__ = [
     "stack",
     "step",
     "sum",
+    "summary",
     "swish",
     "tan",
     "tangent",

@@ -152,6 +152,18 @@ def test_a21_backpropagation_through_a_network_without_biases():
     assert any("x₂ = 0" in rule for rule in rules(made)["∂L/∂w₂"])
 
 
+@pytest.mark.parametrize(
+    ("name", "total"), [("A22-MLP", "2,201"), ("A22-deep", "7,201"), ("D6", "1,626,442")]
+)
+def test_a22_parameters_are_counted(name, total):
+    page = cases()["parameters", name].page()
+    assert f"Total parameters: {total} (" in page
+
+
+def test_a22_a_dense_layer_in_symbols():
+    assert "Total parameters: M(D + 1)\n" in cases()["parameters", "A22"].page()
+
+
 def test_a23_the_losses_of_the_tables():
     assert printed(derived("losses", "A23-BCE").values["J"], "1.4743")
     assert printed(derived("losses", "A23-MSE").values["J"], "2433.33")

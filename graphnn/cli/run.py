@@ -23,6 +23,7 @@ from graphnn.cli.compile import compile
 from graphnn.cli.derive import derive
 from graphnn.cli.draw import draw
 from graphnn.cli.functions import functions
+from graphnn.cli.summary import summary
 from graphnn.cli.tour import tour
 from graphnn.errors import GraphError
 
@@ -33,7 +34,7 @@ graphnn: write a network as text; its derivation, picture and NumPy code follow 
   graphnn derive "z = w*x + b; a = sigmoid(z); L = (y - a)^2/2" x=2 y=1 w=0.5 b=0 --wrt w
   graphnn draw "L = (y - sigmoid(w*x + b))^2/2" x=2 y=1 w=0.5 b=0 -o graph.svg
 
-Commands: derive, check, draw, compile, functions, tour; graphnn COMMAND --help says more.
+Commands: derive, check, draw, compile, functions, summary, tour; graphnn COMMAND --help says more.
 """
 
 COMMANDS: dict[str, Callable[..., object]] = {
@@ -42,6 +43,7 @@ COMMANDS: dict[str, Callable[..., object]] = {
     "draw": draw,
     "compile": compile,
     "functions": functions,
+    "summary": summary,
     "tour": tour,
 }
 
