@@ -41,6 +41,27 @@ def test_derivative_at_zero(function, expected):
         assert (slope(function, 0.5), slope(function, -0.5)) != (expected, expected)
 
 
+@pytest.mark.parametrize("function", [gnn.floor, gnn.ceil])
+def test_floor_and_ceil_are_flat_where_they_jump_too(function):
+    assert [slope(function, at) for at in (-2.0, 0.0, 0.5, 3.0)] == [0.0] * 4
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"), [(-2.0, (0, 1, 0)), (-1.0, (0, 1, 0)), (0.5, (1, 0, 0)), (3.0, (0, 0, 1))]
+)
+def test_on_a_bound_clip_gives_the_gradient_to_the_bound(at, expected):
+    bounds = {"low": -1.0, "high": 3.0}
+    found = [slope(gnn.clip, at, wrt=wrt, **bounds) for wrt in ("x", "low", "high")]
+    assert found == list(expected)
+    # with numbers as bounds, and with one side open, x alone is asked
+    x_only = [lambda x: gnn.clip(x, -1, 3)]
+    if at != 3.0:
+        x_only.append(lambda x: gnn.clip(x, low=-1))
+    if at > -1.0:
+        x_only.append(lambda x: gnn.clip(x, high=3))
+    assert [slope(function, at) for function in x_only] == [expected[0]] * len(x_only)
+
+
 @pytest.mark.parametrize("function", [gnn.maximum, gnn.minimum])
 def test_between_two_nodes_the_first_wins_a_tie(function):
     x = gnn.input("x", (3,), "float64")
