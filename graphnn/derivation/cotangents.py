@@ -38,14 +38,14 @@ from graphnn.derivation.paths import no_path
 from graphnn.derivation.rule_names import margin, used_twice
 from graphnn.derivation.simplify import normalise, terms_size
 from graphnn.derivation.steps import Side, Step
-from graphnn.derivation.structures import structural_step
+from graphnn.derivation.structures import structural_steps
 from graphnn.derivation.terms import Term, Terms, chain
 from graphnn.derivation.transpose import why_the_transpose
 from graphnn.derivation.written import terms_tree
 from graphnn.derivation.zeros import cotangent_reason
 from graphnn.expression.algebra import ONE
 from graphnn.expression.names import show
-from graphnn.expression.tree import postorder, sym, symbols
+from graphnn.expression.tree import Expr, postorder, sym, symbols
 from graphnn.graph.statements import Statement
 
 MAX_INLINED = 16
@@ -213,18 +213,24 @@ def _cotangent_steps(
     """The line for ∂L/∂name, and the terms under which its users read it."""
     free = ctx.index(name)
     raw: Terms = ()
-    through: list[Step] = []
+    uses = 0
+    moved = []
     for statement, found in arriving:
         if ctx.forms[statement.name] is None:
-            step, found = structural_step(ctx, statement, name, cotangents[statement.name], taken)
-            through.append(replace(step, section=section))
-            raw += found
+            moved.append((statement, cotangents[statement.name]))
             continue
+        uses += len(found)
         raw += chain(cotangents[statement.name], ctx.index(statement.name), found, ctx.indices)
+    parts, sent = structural_steps(ctx, name, moved, taken, len(moved) == len(arriving))
+    through = [replace(step, section=section) for step in parts]
+    raw += sent
+    uses += len(parts)
     plain = normalise(raw, ctx.known, ctx.indices, ("hidden", "delta"))
     final = normalise(raw, ctx.known, ctx.indices)
-    if through and len(arriving) == 1:
+    if len(through) == 1 and len(moved) == len(arriving):
         (only,) = through
+        if only.lhs is not None:
+            ctx.exactly(only.lhs, (), ctx.cotangents.get(name))
         gradient = partial(ctx.top, sym(name))
         if name in ctx.wrt and not _uses(ctx, name):
             only = replace(only, lhs=gradient, define=False, sides=only.sides)
@@ -247,8 +253,7 @@ def _cotangent_steps(
     )
     lhs = partial(ctx.top, sym(name))
     result = ctx.cotangents.get(name)
-    many = sum(len(found) for _, found in arriving) if len(arriving) > 1 else 1
-    rule = used_twice(name, many) if len(arriving) > 1 else ""
+    rule = used_twice(name, uses) if uses > 1 and (len(arriving) > 1 or through) else ""
     steps = through
     if shown is not None and not index:
         sides = [Side(shown)]
@@ -257,6 +262,7 @@ def _cotangent_steps(
             rule = rule or reasons(raw, ctx)
         best = shorter if shorter is not None else shown
         result = ctx.exactly(best, (), result)
+        written: tuple[Expr, tuple[Expr, ...]] = (best, ())
         sides = [*sides[:-1], *ctx.sides(best, result)]
         shapes = _shapes(ctx, name)
         kind = "simplify" if shorter is not None else "chain"
@@ -264,6 +270,7 @@ def _cotangent_steps(
         lines = index_lines(ctx, name, arriving, cotangents, raw)
         for e, _ in lines:
             result = ctx.exactly(e, free, result)
+        written = (lines[-1][0], free)
         pair = partial(ctx.top, element(name, free))
         lhs, *sides_ = ctx.letters([pair, *(e for e, _ in lines)])
         sides = [Side(e, rule=why) for e, (_, why) in zip(sides_, lines, strict=True)]
@@ -302,6 +309,7 @@ def _cotangent_steps(
         taken.add(called)
         if result is not None:
             ctx.extra[called] = result
+            ctx.written[called] = written
     first = [sym(called)] if called is not None else []
     steps.append(
         Step(

@@ -238,13 +238,14 @@ def _forward(ctx: Context, index: bool) -> list[Step]:
             lhs, written = ctx.letters([element(s.name, form.index), opened(ctx, form.tree)])
         result = None if ctx.values is None else ctx.values[s.name]
         shape = ctx.net.nodes[s.name].shape
+        first = ctx.net.names[s.node]
         steps.append(
             Step(
                 "forward",
                 s.name,
                 lhs,
                 ctx.sides(written, result),
-                "",
+                "" if first == s.name else f"the same value as {show(first)}, its name below",
                 s.reads,
                 "Forward",
                 shape_text(shape) if shape else "",
@@ -301,7 +302,8 @@ def _forward_mode(ctx: Context) -> list[Step]:
                 )
             )
         if ctx.loss in moved:
-            held(ctx, name, moved[ctx.loss][1])
+            total, result = moved[ctx.loss]
+            held(ctx, name, result, 0.0 if result is None else float(ctx.rounding(total, ())))
     return steps
 
 

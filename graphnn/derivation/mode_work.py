@@ -181,8 +181,10 @@ def _direction(node: Node, v: Any) -> Node:
     return make("constant", shape=node.shape, dtype=node.dtype, value=value)
 
 
-def held(ctx: Context, name: str, pushed: Any) -> None:
+def held(ctx: Context, name: str, pushed: Any, rounding: float) -> None:
     """Hold a scalar forward-mode result against the graph's reverse-mode gradient.
+
+    `rounding` is what may be left of its terms where they cancel.
 
     Raises GraphError where they differ.
     """
@@ -190,7 +192,7 @@ def held(ctx: Context, name: str, pushed: Any) -> None:
     if reverse is None or pushed is None:
         return
     mine, other = float(np.asarray(pushed)), float(np.asarray(reverse))
-    if math.isfinite(other) and abs(mine - other) > AGREE * max(abs(other), 1e-12):
+    if math.isfinite(other) and abs(mine - other) > max(AGREE * abs(other), rounding):
         raise GraphError(
             f"internal error: forward mode gives {mine} for {show(name)}, reverse mode {other}"
         )

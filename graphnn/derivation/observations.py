@@ -12,7 +12,7 @@ import numpy as np
 
 from graphnn.derivation.context import Context
 from graphnn.derivation.index_form import element, element_name
-from graphnn.derivation.local import partial
+from graphnn.derivation.local import opened, partial
 from graphnn.derivation.simplify import normalise
 from graphnn.derivation.steps import Step
 from graphnn.derivation.terms import Term, Terms, renewed
@@ -49,8 +49,11 @@ def adds_to_zero(ctx: Context, found: Terms, free: Sequence[Expr], result: Any) 
     numbers = np.asarray(result, dtype=np.float64)
     if not np.all(np.isfinite(numbers)):
         return ""
-    scale = max(float(np.max(np.abs(numbers), initial=0)), 1e-12)
-    if np.any(np.abs(numbers.sum(axis=-1)) > 1e-9 * scale * max(1, numbers.shape[-1])):
+    gap, scale = np.abs(numbers.sum(axis=-1)), float(np.max(np.abs(numbers), initial=0))
+    if np.all(gap <= 1e-9 * scale * numbers.shape[-1]):
+        return f"{entries}: check"
+    rounding = ctx.rounding(opened(ctx, terms_tree(found)), free)
+    if np.any(gap > np.broadcast_to(rounding, numbers.shape).sum(axis=-1)):
         raise GraphError("internal error: the entries of a gradient do not add to 0")
     return f"{entries}: check"
 

@@ -128,6 +128,8 @@ def _node_value(node: Expr, results: dict[Expr, Array], env: Mapping[str, Any], 
             return value(call_body(head), _arguments(node, results))
         case "sum" | "mean":
             return _reduction(node, results)
+        case "reshape" | "concat" | "zeros":
+            return _structure(node, results)
         case "max" | "min" if any(part.head == "=" for part in node.args):
             return _reduction(node, results)
         case ":" | "=" | "nothing" | "call":
@@ -240,6 +242,19 @@ def _reduction(node: Expr, results: dict[Expr, Array]) -> Array:
     if not count:
         return np.full(total.shape, np.nan)
     return as_array(total / count if total.dtype != object else total * Fraction(1, count))
+
+
+def _structure(node: Expr, results: dict[Expr, Array]) -> Array:
+    """`reshape(x, shape=…)`, `concat(a, b, axis=…)` and `zeros(shape)`."""
+    options = {str(a.args[0].args[0]): a.args[1] for a in node.args if a.head == "="}
+    parts = [results[a] for a in node.args if a.head != "="]
+    if node.head == "concat":
+        # a vector of one element is written as its number
+        rank = max(part.ndim for part in parts) or 1
+        parts = [part if part.ndim else part.reshape((1,) * rank) for part in parts]
+        return np.concatenate(parts, axis=_axis(options["axis"]) if "axis" in options else 0)
+    sizes = [int(n.args[0]) for n in (options.get("shape") or node.args[0]).args]
+    return parts[0].reshape(sizes) if node.head == "reshape" else np.zeros(sizes)
 
 
 def _axis(e: Expr) -> Any:

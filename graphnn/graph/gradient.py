@@ -68,12 +68,24 @@ def differentiate(output: Node, wrt: Sequence[Node], cotangent: Node | None = No
     order = topological([output])
     on_path = ancestors_within([output], wrt)
     arriving: dict[Node, list[Node]] = {output: [seed(output, cotangent)]}
+    cut: dict[Node, dict[int, Node]] = {}
     cotangents: dict[Node, Node] = {}
     contributions: list[Contribution] = []
     for node in reversed(order):
         if node not in on_path or node not in arriving:
             continue
-        upstream = cotangents[node] = accumulate(arriving.pop(node))
+        parts = arriving.pop(node)
+        upstream = cotangents[node] = (
+            _side_by_side(node, cut.pop(node)) if node in cut else accumulate(parts)
+        )
+        if node.op == "item":
+            # all items of a split are joined once: a concat of k parts for each of k would be k²
+            (whole,) = node.operands
+            if whole in on_path:
+                cut.setdefault(whole, {})[node.attribute("number")] = upstream
+                contributions.append(Contribution(node, 0, whole, None, upstream, upstream))
+                arriving.setdefault(whole, []).append(upstream)
+            continue
         for place, operand, rule, result in sent_back(node, upstream, on_path):
             contributions.append(Contribution(node, place, operand, rule, upstream, result))
             arriving.setdefault(operand, []).append(result)
@@ -183,15 +195,18 @@ def _concat_back(node: Node, place: int, upstream: Node) -> Node:
 
 
 def _item_back(node: Node, place: int, upstream: Node) -> Node:
-    """An item's cotangent, zeros for the other items: contributions of all items add up."""
-    (whole,) = node.operands
+    return _side_by_side(node.operands[0], {node.attribute("number"): upstream})
+
+
+def _side_by_side(whole: Node, sent: dict[int, Node]) -> Node:
+    """The cotangent of a split: its items' cotangents in one concat, zeros for those not used."""
     axis, sizes = whole.attribute("axis"), whole.attribute("sizes")
     parts = []
     for k, size in enumerate(sizes):
         shape = (*whole.shape[:axis], size, *whole.shape[axis + 1 :])
-        item = make("item", (whole,), shape, node.dtype, number=k)
-        parts.append(upstream if k == node.attribute("number") else zeros(item))
-    return make("concat", parts, whole.shape, node.dtype, axis=axis)
+        item = make("item", (whole,), shape, whole.dtype, number=k)
+        parts.append(sent[k] if k in sent else zeros(item))
+    return make("concat", parts, whole.shape, whole.dtype, axis=axis)
 
 
 def _split_back(node: Node, place: int, upstream: Node) -> Node:

@@ -31,7 +31,8 @@ class Statement:
 
     `index` is the left side's index where the statement was written in index notation
     (`z[i,j] += …`), else None. `reads` are the names on the right, `inner` the op nodes from the
-    names read to this one, operands first (the last is `node`).
+    names read to this one, operands first (the last is `node`). A value that two statements
+    compute in the same way is one node: `reads` has it under its first name.
     """
 
     name: str
@@ -118,6 +119,7 @@ def _collect(handles: Sequence[Handle], named: dict[int, str]) -> Network:
     leaves: dict[str, None] = {}
     statements: list[Statement] = []
     done: set[str] = set()
+    first: dict[Node, str] = {}
     trees: dict[int, Expr] = {}
     for handle in handles:
         name = named.get(handle.serial)
@@ -136,12 +138,18 @@ def _collect(handles: Sequence[Handle], named: dict[int, str]) -> Network:
         if name in done:
             continue
         done.add(name)
-        statements.append(_statement(name, handle, tree, index, named))
+        statements.append(_statement(name, handle, tree, index, named, first))
+        first.setdefault(handle.node, name)
     return Network(tuple(leaves), tuple(statements), nodes)
 
 
 def _statement(
-    name: str, handle: Handle, tree: Expr, index: tuple[Expr, ...] | None, named: dict[int, str]
+    name: str,
+    handle: Handle,
+    tree: Expr,
+    index: tuple[Expr, ...] | None,
+    named: dict[int, str],
+    first: dict[Node, str],
 ) -> Statement:
     stop: dict[Node, str] = {}
     stack = list(operands_of(handle))
@@ -152,7 +160,7 @@ def _statement(
                 # under its own name, even where the author gave it a second one (a = z)
                 stop.setdefault(part.node, part.node.attribute("name"))
             elif part.node.op != "constant":
-                stop.setdefault(part.node, named[part.serial])
+                stop.setdefault(part.node, first.get(part.node, named[part.serial]))
         else:
             stack.extend(operands_of(part))
     inner = between(handle.node, set(stop))

@@ -1,5 +1,7 @@
 """Random small networks, as text: scalars that share values, and layers of vectors and matrices."""
 
+import re
+
 from hypothesis import strategies as st
 
 SCALAR_LINES = (
@@ -56,7 +58,8 @@ def scalar_network(draw):
         names.append(f"s{k}")
         unused.append(f"s{k}")
     lines.append(f"L = {' + '.join(unused)}")
-    used = [n for n in leaves if any(n in line.partition("=")[2] for line in lines)]
+    read = re.findall(r"\w+", " ".join(line.partition("=")[2] for line in lines))
+    used = [n for n in leaves if n in read]
     return "; ".join(lines), {n: at[n] for n in used}
 
 
