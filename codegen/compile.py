@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import linecache
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,7 +27,12 @@ from graphnn.graph.handle import Handle
 from graphnn.plan import Plan
 
 TARGETS = ("numpy",)
-_ERRORS = {"missing": ValueMissing, "shape": ShapeError, "dtype": DtypeError}
+_ERRORS = {
+    "missing": ValueMissing,
+    "shape": ShapeError,
+    "dtype": DtypeError,
+    "label": GraphError,
+}
 
 
 class Compiled:
@@ -34,7 +40,8 @@ class Compiled:
 
     Called with the leaves, by name or by position in declared order, it returns the outputs by
     name. `loss_and_gradients` takes the same. For a graph with updates, `init(seed)` makes a
-    `Model` with `forward`, `loss_and_gradients`, `step`, `save` and `load`.
+    `Model` with `forward`, `loss_and_gradients`, `step`, `save` and `load`. With `check=True` each
+    of them refuses the first NaN or ∞, and says in which value and statement it arose.
     """
 
     def __init__(self, source: str, plan: Plan) -> None:
@@ -43,48 +50,74 @@ class Compiled:
         self.plan = plan
         self.module = _load(source)
 
-    def __call__(self, /, *arrays: Any, **named: Any) -> dict[str, Any]:
+    @cached_property
+    def _checked(self) -> ModuleType:
+        """The module that looks for a NaN after each line."""
+        return _load(module_source(self.plan, checked=True))
+
+    def __call__(self, /, *arrays: Any, check: bool = False, **named: Any) -> dict[str, Any]:
         """The outputs by name.
 
-        Raises ValueMissing, ShapeError or DtypeError that names the leaf.
+        >>> import graphnn as gnn
+        >>> x = gnn.input("x", (2,))
+        >>> f = compile({"y": gnn.log(x)})
+        >>> try:
+        ...     f([1, -1], check=True)
+        ... except gnn.GraphError as error:
+        ...     print(error.message)
+        NaN first arose in y[1]: y = log(x)
+
+        Raises ValueMissing, ShapeError or DtypeError that names the leaf, GraphError for a label
+        that is out of range and, with `check`, for a NaN or ∞ (−∞ passes, which a mask may hold).
         """
-        found: dict[str, Any] = self._run("forward", arrays, named)
+        found: dict[str, Any] = self._run("forward", arrays, named, check)
         return found
 
-    def loss_and_gradients(self, /, *arrays: Any, **named: Any) -> tuple[Any, dict[str, Any]]:
+    def loss_and_gradients(
+        self, /, *arrays: Any, check: bool = False, **named: Any
+    ) -> tuple[Any, dict[str, Any]]:
         """The first output, and its gradient by each parameter.
 
-        Raises GraphError where the first output is not one float or nothing is learnt.
+        Raises GraphError where the first output is not one float or nothing is learnt; otherwise
+        what a call raises.
         """
         if not self.plan.gradients:
             raise GraphError(
                 "this graph was compiled without gradients: its first output is not one float, or "
                 "it has no parameters; give parameters=[…]"
             )
-        found: tuple[Any, dict[str, Any]] = self._run("loss_and_gradients", arrays, named)
+        found: tuple[Any, dict[str, Any]] = self._run("loss_and_gradients", arrays, named, check)
         return found
 
-    def init(self, seed: int = 0, initial: dict[str, Any] | None = None) -> Any:
+    def init(
+        self, seed: int = 0, initial: dict[str, Any] | None = None, *, check: bool = False
+    ) -> Any:
         """A new `Model` with parameters drawn from `seed`, or taken from `initial`.
+
+        With `check`, every call of the model refuses the first NaN or ∞ by a FloatingPointError;
+        a step that is refused leaves the parameters as they were.
 
         Raises GraphError where the graph has no updates.
         """
         if not self.plan.updates:
             raise GraphError("this graph has no updates to step; make them with gnn.sgd(graph, lr)")
-        return self.module.Model().init(seed, initial)
+        return (self._checked if check else self.module).Model().init(seed, initial)
 
     @property
     def Model(self) -> Any:
         """The class of the emitted module, for a graph with updates."""
         return self.module.Model
 
-    def _run(self, function: str, arrays: Sequence[Any], named: dict[str, Any]) -> Any:
+    def _run(self, function: str, arrays: Sequence[Any], named: dict[str, Any], check: bool) -> Any:
+        module = self._checked if check else self.module
         known = {leaf.name for leaf in self.plan.leaves}
         given = {name if name in known else canonical(name): v for name, v in named.items()}
         try:
-            return getattr(self.module, function)(*arrays, **given)
-        except self.module.InputError as error:
+            return getattr(module, function)(*arrays, **given)
+        except module.InputError as error:
             raise _ERRORS[error.kind](str(error)) from None
+        except FloatingPointError as error:
+            raise GraphError(str(error)) from None
 
     def save(self, path: str | Path) -> Path:
         """Write the source to a file, whole or not at all; returns its path."""

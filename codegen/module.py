@@ -16,16 +16,18 @@ from graphnn.plan import Plan
 def module_source(plan: Plan, checked: bool = False) -> str:
     """The source of the standalone module that computes a plan.
 
-    With `checked`, the first value that is not finite raises FloatingPointError.
+    With `checked`, every value has a line of its own, and the first NaN or ∞ raises
+    FloatingPointError with the value's name, the place and the statement.
     """
     made = Module(plan, checked)
     passes = [pass_text(made, section) for section in ("forward", "backward", "updates")]
     interface = interface_text(made)
+    needed = made.helpers | ({"first_place"} if made.helpers & {"rows", "finite"} else set())
     parts = [
         docstring(plan),
         "import sys\n\nimport numpy as np\n",
         declarations(made),
-        *(f"\n{HELPERS[name]}" for name in HELPERS if name in made.helpers),
+        *(f"\n{HELPERS[name]}" for name in HELPERS if name in needed),
         *(f"\n\n{text}" for text in passes if text),
         f"\n{BINDING}",
         f"\n\n{interface}",

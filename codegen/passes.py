@@ -73,6 +73,7 @@ RESERVED = frozenset(
 ) | set(HELPERS)
 
 LONGEST_INSIDE = 56
+STRING = re.compile(r""""(\\.|[^"\\])*"|'(\\.|[^'\\])*'""")
 _SHOWN = {
     "forward": "The outputs, and what the backward pass needs of the way there.",
     "backward": "The gradients, from what the forward pass kept.",
@@ -96,14 +97,16 @@ class Module:
         self.names = Names(RESERVED)
         self.names.taken |= set(plan.buffers)
         self.sizes = {name: self.names.fresh(name) for name in plan.sizes}
+        self.shown = {name: name for name in plan.buffers}
+        self.shown |= {leaf.buffer: leaf.name for leaf in plan.leaves}
         used = sorted({b.dtype for b in plan.buffers.values() if b.dtype in FLOATS})
         self.floats = {used[0]: "FLOAT"} if len(used) == 1 else {d: d.upper() for d in used}
         if not used:
             self.floats = {"float32": "FLOAT"}
         self.helpers: set[str] = set()
         self.arrays: dict[str, None] = {}
-        self.moved = moved_in_place(plan)
-        self.inside = read_once(plan)
+        self.moved = {} if checked else moved_in_place(plan)
+        self.inside = set() if checked else read_once(plan)
         self.texts: dict[str, tuple[str, int]] = {}
         self.fresh: set[str] = set()
         self.shared: dict[str, str] = {}
@@ -116,6 +119,8 @@ class Module:
     def _print(self, section: str) -> None:
         """The lines of a pass, a commented block for each statement."""
         body: list[str] = []
+        if self.checked:
+            body += self._finite_leaves(section)
         before = list(self.shared.values())
         statement = None
         for kernel in self.plan.section(section):
@@ -127,18 +132,36 @@ class Module:
                 heading = [f"# {_heading(self.plan, statement)}"] if statement else []
                 body += ["", *heading] if section != "updates" else []
             body += _with_comment(self, lines, kernel)
-            if self.checked and self.plan.buffers[kernel.output].dtype in FLOATS:
-                self.helpers.add("finite")
-                shown = self.plan.statements.get(kernel.statement, kernel.statement)
-                body.append(f"finite({kernel.output}, {quoted(kernel.output)}, {quoted(shown)})")
+            if self.checked and self._is_float(kernel.output):
+                line = _heading(self.plan, kernel.statement) or commented(kernel.comment)
+                body.append(self._finite(kernel.output, line))
         self.bodies[section] = body[1:] if body[:1] == [""] else body
         self.carried[section] = [n for n in before if n in self.words(section)]
         self.origins.update(dict.fromkeys(set(self.shared.values()) - set(before), section))
 
+    def _finite_leaves(self, section: str) -> list[str]:
+        """Calls that refuse a NaN in a leaf that a section is the first to read."""
+        read = [
+            {name for kernel in self.plan.section(s) for name in kernel.operands}
+            for s in SECTIONS[: SECTIONS.index(section) + 1]
+        ]
+        new = read[-1].difference(*read[:-1])
+        floats = [x.buffer for x in self.plan.leaves if x.buffer in new]
+        lines = [self._finite(name, "") for name in floats if self._is_float(name)]
+        return ["", "# what is given", *lines] if lines else []
+
+    def _is_float(self, name: str) -> bool:
+        return self.plan.buffers[name].dtype in FLOATS
+
+    def _finite(self, name: str, line: str) -> str:
+        """A call that refuses a NaN or an infinity in a value that a line computes."""
+        self.helpers.add("finite")
+        return f"finite({name}, {quoted(self.shown[name])}, {quoted(line)})"
+
     def words(self, section: str) -> set[str]:
-        """The identifiers that a pass names, comments apart."""
+        """The identifiers that a pass names; comments and strings apart."""
         code = (line for line in self.bodies[section] if not line.lstrip().startswith("#"))
-        return {word for line in code for word in re.findall(r"\w+", line)}
+        return {word for line in code for word in re.findall(r"\w+", STRING.sub("", line))}
 
     def origin(self, name: str) -> str:
         """The pass that makes a shared variable."""
@@ -154,7 +177,7 @@ class Module:
         if value is not None:
             self.arrays[name] = None
         text, binding = self.texts.get(name, (name, ATOM))
-        return Operand(text, buffer.shape, buffer.dtype, binding)
+        return Operand(text, buffer.shape, buffer.dtype, binding, name=self.shown[name])
 
 
 def pass_text(made: Module, section: str) -> str:
@@ -207,7 +230,7 @@ def _kernel_lines(made: Module, kernel: Kernel) -> list[str]:
             return [f"{target} -= {step}"]
     made.moved.pop(kernel.output, None)
     fits = len(lines) == 1 and len(value) <= LONGEST_INSIDE
-    if fits and kernel.output in made.inside and not made.checked:
+    if fits and kernel.output in made.inside:
         made.texts[kernel.output] = (value, binding)
         return []
     return lines

@@ -36,21 +36,38 @@ def view(a, shape, dims, steps=None, start=None):
     return np.lib.stride_tricks.as_strided(first, shape, strides)
 ''',
     "rows": '''
-def rows(labels, size):
+def rows(labels, size, name):
     """The labels, each checked to be a row of a table of `size` rows."""
     labels = np.asarray(labels)
     wrong = (labels < 0) | (labels >= size)
     if wrong.any():
-        raise IndexError(
-            f"label {labels[wrong].flat[0]} is out of range: the table has {size} rows"
-        )
+        place = first_place(wrong)
+        found = f"{name}{list(place) or ''} = {labels[place]} is out of range: the table has "
+        raise InputError("label", found + (f"{size} rows, 0 to {size - 1}" if size else "no rows"))
     return labels
+''',
+    "finite": '''
+def finite(array, name, line):
+    """Raise FloatingPointError where a value is NaN or ∞; −∞ passes, which a mask may hold."""
+    array = np.asarray(array)
+    wrong = np.isnan(array) | (array == np.inf)
+    if wrong.any():
+        place = first_place(wrong)
+        what = "NaN" if np.isnan(array[place]) else "infinity"
+        where = f"{name}{list(place) or ''}"
+        said = f"{what} first arose in {where}: {line}" if line else f"{where} is {what}"
+        raise FloatingPointError(said)
+''',
+    "first_place": '''
+def first_place(wrong):
+    """The indices of the first True."""
+    return tuple(int(k) for k in np.unravel_index(wrong.argmax(), wrong.shape))
 ''',
 }
 
 BINDING = '''
 class InputError(ValueError):
-    """What was given does not fit; `kind` is "missing", "shape" or "dtype"."""
+    """What was given does not fit; `kind` is "missing", "shape", "dtype" or "label"."""
 
     def __init__(self, kind, message):
         super().__init__(message)
@@ -66,7 +83,13 @@ def convert(name, value):
     """What was given for a leaf, as an array of the leaf's dtype."""
     if not isinstance(value, (np.ndarray, np.generic)) and hasattr(value, "numerator"):
         value = float(value) if LEAVES[name][1] != "int64" or value % 1 else int(value)
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind == "O":
+            array = np.array([v.__float__() for v in array.flat]).reshape(array.shape)
+    except (AttributeError, TypeError, ValueError):
+        said = f"{name} takes an array of real numbers; {value!r:.60} was given"
+        raise InputError("dtype", said) from None
     if array.dtype.kind not in "fiub":
         raise InputError("dtype", f"{name} takes real numbers; {array.dtype} was given")
     dtype = dtypes()[LEAVES[name][1]]

@@ -221,4 +221,4 @@ def _leading_lookup(
     )
     if not whole_rest or [*labels.axes, *map(str, names)] != list(written):
         return None
-    return f"{space.call('rows')}({subscript(labels)}, {space.size(formula.shape[0])})"
+    return space.rows(subscript(labels), formula.shape[0], operands[first.operand].name)

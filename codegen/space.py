@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from codegen.spelling import ATOM, Names, size_factor, size_text, tuple_text, wrap
+from codegen.spelling import ATOM, Names, quoted, size_factor, size_text, tuple_text, wrap
 from graphnn.calculus.formula import Formula, Shape, Size
 from graphnn.calculus.polynomial import Atom, Dimension, plain
 from graphnn.graph.node import FLOATS
@@ -20,13 +20,17 @@ from graphnn.plan import FirstMaximum
 
 @dataclass(frozen=True)
 class Operand:
-    """What a kernel reads: Python text, shape and dtype; `literal` for a number."""
+    """What a kernel reads: Python text, shape and dtype; `literal` for a number.
+
+    `name` is what messages call it.
+    """
 
     text: str
     shape: Shape
     dtype: str
     binding: int = ATOM
     literal: bool = False
+    name: str = ""
 
 
 class Dim(NamedTuple):
@@ -117,6 +121,10 @@ class Space:
         """The name of a helper of the emitted module, which will then be emitted."""
         self.helpers.add(helper)
         return helper
+
+    def rows(self, labels: str, size: Size, name: str) -> str:
+        """The labels of a lookup, which the emitted module checks; `name` is the array's."""
+        return f"{self.call('rows')}({labels}, {self.size(size)}, {quoted(name)})"
 
     def keep(self, text: str, wanted: str = "") -> str:
         """A new variable that holds the value of `text`."""

@@ -147,7 +147,7 @@ def index_arrays(
     for part, size in zip(index, shape, strict=True):
         if isinstance(part, Lookup):
             labels = aligned(lookup(space, part, operands), order)[0]
-            places.append(f"{space.call('rows')}({labels}, {space.size(size)})")
+            places.append(space.rows(labels, size, operands[part.operand].name))
             continue
         text = size_text(part, symbols)
         if space.formula.guards and axes_of(part):
@@ -183,7 +183,8 @@ def _one_lookup(
     for k, (other, size) in enumerate(zip(index, operand.shape, strict=True)):
         if k == place and isinstance(part, Lookup):
             labels = lookup(space, part, operands)
-            checked = f"{space.call('rows')}({subscript(labels)}, {space.size(size)})"
+            name = operands[part.operand].name
+            checked = space.rows(subscript(labels), size, name)
             dims.append(Dim(checked, None))
             axes += labels.axes
             continue
