@@ -116,11 +116,11 @@ def _grid(name: str, array: Any) -> str:
 
 
 def number(x: Any) -> str:
-    """A short decimal, a short fraction, or three digits; with a true minus sign."""
-    decimal, fraction = f"{float(x):.3g}", Fraction(x).limit_denominator(99)
-    short = str(fraction) if abs(float(fraction) - float(x)) < 1e-12 else decimal
-    shown = decimal if abs(float(decimal) - float(x)) < 1e-12 * max(1, abs(x)) else short
-    return shown.replace("-", "−")
+    """A short decimal or fraction that is exact, else three digits; with a true minus sign."""
+    for shown in (f"{float(x):.5g}", str(Fraction(x).limit_denominator(99))):
+        if abs(float(Fraction(shown)) - float(x)) < 1e-12 * max(1, abs(x)):
+            return shown.replace("-", "−")
+    return f"{float(x):.3g}".replace("-", "−")
 
 
 def main(description: str, cases: Sequence[Any], words: Sequence[str] | None = None) -> None:

@@ -200,7 +200,7 @@ def _formula_tree(
     else:
         tree = _body(formula, reads, names)
     if formula.guards:
-        conditions = [apply(">=", _polynomial(guard, names), num(0)) for guard in formula.guards]
+        conditions = [_condition(guard, names) for guard in formula.guards]
         inside = conditions[0]
         for condition in conditions[1:]:
             inside = apply("and", inside, condition)
@@ -209,6 +209,18 @@ def _formula_tree(
     if bound and formula.reduce in ("sum", "max"):
         tree = _bind("Σ" if formula.reduce == "sum" else "Max", bound, tree)
     return tuple(names[name] for name in written), tree
+
+
+def _condition(guard: Polynomial, names: dict[str, Expr]) -> Expr:
+    """`guard ≥ 0` with nothing negative in it: i + u ≥ 1, i + u ≤ n."""
+    above = Polynomial(tuple(t for t in guard.terms if t[0] and t[1] > 0))
+    below = Polynomial(tuple((m, -c) for m, c in guard.terms if m and c < 0))
+    constant = guard - above + below
+    if not any(isinstance(atom, str) for monomial, _ in above.terms for atom in monomial):
+        return apply("<=", _polynomial(below, names), _polynomial(above + constant, names))
+    if not below.terms:
+        return apply(">=", _polynomial(above, names), _polynomial(-constant, names))
+    return apply(">=", _polynomial(above + constant, names), _polynomial(below, names))
 
 
 def _bind(head: str, bound: list[Expr], body: Expr) -> Expr:

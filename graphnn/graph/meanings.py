@@ -219,18 +219,18 @@ source      L1; PyTorch nn.functional.silu
 at          x=[-1, 0, 2] => [-0.2689, 0.0, 1.7616]; [0.0723, 0.5, 1.0908]
 
 conv2d      The 2-D convolution of neural networks (a correlation), with stride `s`, padding `p`, dilation `d`.
-takes       a kernel `K` (height, width, channels in, channels out), images `x` (batch, height, width, channels in); gives images (batch, rows, columns, channels out). An output has (n + 2p − d(k − 1) − 1) // s + 1 rows for n rows and a kernel of k. Padding is by zeros.
+takes       a kernel `K` (height, width, channels in, channels out), images `x` (batch, height, width, channels in); gives images (batch, rows, columns, channels out). An output has (n + 2p − d(k − 1) − 1) // s + 1 rows for n rows and a kernel of k. Padding is by zeros. One image (height, width, channels in) does as well, and one channel of it (height, width) with a kernel (height, width).
 source      L1, L3, L4; PyTorch nn.functional.conv2d, here with channels last
 at          K=[[[[1]], [[-1]]]], x=[[[[3], [5], [9]]]] => [[[[-2.0], [-4.0]]]]; [[[[8.0]], [[14.0]]]], [[[[1.0], [0.0], [-1.0]]]]
 
 maxpool     The largest element of each window of `k` × `k`, a window every `s` elements, padded by `p`.
-takes       images `x` (batch, height, width, channels); gives images of (n + 2p − k) // s + 1 rows for n rows, likewise columns. What is padded is never the largest.
+takes       images `x` (batch, height, width, channels); gives images of (n + 2p − k) // s + 1 rows for n rows, likewise columns. What is padded is never the largest. One image (height, width, channels) does as well, and one channel of it (height, width).
 undefined   its derivative at a tie; the first maximum takes it, a convention. A window without elements is an error when run
 source      L3, L4; PyTorch nn.functional.max_pool2d, here with channels last
 at          x=[[[[1], [3]], [[5], [2]]]] => [[[[5.0]]]]; [[[[0.0], [0.0]], [[1.0], [0.0]]]]
 
 avgpool     The mean of each window of `k` × `k`, a window every `s` elements, padded by `p`.
-takes       images `x` (batch, height, width, channels); gives images of (n + 2p − k) // s + 1 rows for n rows, likewise columns. What is padded counts, as zeros.
+takes       images `x` (batch, height, width, channels); gives images of (n + 2p − k) // s + 1 rows for n rows, likewise columns. What is padded counts, as zeros. One image (height, width, channels) does as well, and one channel of it (height, width).
 source      L4; PyTorch nn.functional.avg_pool2d, here with channels last
 at          x=[[[[1], [3]], [[5], [2]]]] => [[[[2.75]]]]; [[[[0.25], [0.25]], [[0.25], [0.25]]]]
 
