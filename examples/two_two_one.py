@@ -1,7 +1,7 @@
-"""2-2-1 networks: in scalars, with ReLU, in matrices; backpropagation; all weights zero.
+"""2-2-1 networks: in scalars, with ReLU, in matrices; all weights zero.
 
 Saturated sigmoids have gradients near 0, and a ReLU at its kink has the gradient 0 by convention.
-Lecture 0 has the network, lecture 4 the backpropagation. Run it: `python examples/two_two_one.py`.
+Lecture 0 has the network. Run it: `python examples/two_two_one.py`.
 """
 
 from lecture_case import Case, main
@@ -85,31 +85,6 @@ CASES = [
         },
         parameters=["W1", "b", "W2", "b3"],
         remark=as_printed,
-    ),
-    Case(
-        "A21",
-        "Backpropagation numerical 1 (lecture 4; its figure is lost: our weights)",
-        """
-        z₁ = w₁·x₁ + w₂·x₂ + w₃·x₃
-        h₁ = σ(z₁)
-        z₂ = w₄·x₁ + w₅·x₂ + w₆·x₃
-        h₂ = σ(z₂)
-        z₃ = w₇·h₁ + w₈·h₂
-        ŷ = σ(z₃)
-        L = (y − ŷ)²/2
-        """,
-        {
-            **weights(0.2, 0.4, -0.5, -0.3, 0.1, 0.2, -0.3, -0.2),
-            "x1": 1,
-            "x2": 0,
-            "x3": 1,
-            "y": 1,
-        },
-        parameters=[f"w{k}" for k in range(1, 9)],
-        lr=0.9,
-        given="The input (1, 0, 1), the target 1 and no bias are the lecture's. Its figure with the\n"
-        "weights is lost: the weights, the layers (3-2-1) and the rate 0.9 are ours.",
-        remark="x₂ = 0, so the weights that carry it, w₂ and w₅, do not move.",
     ),
     Case(
         "zero",

@@ -132,24 +132,37 @@ def test_a10_both_writings_are_one_rational_function(f, lecture):
 
 
 def test_a21_backpropagation_through_a_network_without_biases():
-    made = derived("two_two_one", "A21")
-    at = {name: made.values[name] for name in (*made.wrt, "x1", "x2", "x3", "y")}
-    import graphnn as gnn
-
-    network = gnn.parse(
-        "h1 = σ(w1 x1 + w2 x2 + w3 x3); h2 = σ(w4 x1 + w5 x2 + w6 x3); "
-        "L = (y − σ(w7 h1 + w8 h2))²/2"
-    )
+    made = derived("backpropagation", "A21")
     following = {s.statement: number(s.value) for s in made.steps if s.kind == "update"}
     assert set(following) == {f"w{k}" for k in range(1, 9)} == set(made.gradients)
-    for name, gradient in made.gradients.items():
-        slope = float(differences(network.loss, name, at))
-        assert number(gradient) == pytest.approx(slope, abs=1e-9)
-        assert following[name] == pytest.approx(
-            number(at[name]) - 0.9 * number(gradient), rel=1e-12
-        )
-    assert number(made.gradients["w2"]) == number(made.gradients["w5"]) == 0
+    # by hand: the hidden units, the output, the two δs, the products
+    w = dict(enumerate(example("backpropagation").WEIGHTS, 1))
+    h1, h2 = (1 / (1 + np.exp(-z)) for z in (w[1] + w[3], w[4] + w[6]))
+    y = 1 / (1 + np.exp(-(w[7] * h1 + w[8] * h2)))
+    output = -(1 - y) * y * (1 - y)
+    d1, d2 = output * w[7] * h1 * (1 - h1), output * w[8] * h2 * (1 - h2)
+    by_hand = dict(enumerate((d1, 0, d1, d2, 0, d2, output * h1, output * h2), 1))
+    for k, gradient in by_hand.items():
+        assert number(made.gradients[f"w{k}"]) == pytest.approx(gradient, rel=1e-12)
+        assert following[f"w{k}"] == pytest.approx(w[k] - 0.9 * gradient, rel=1e-12)
+    assert printed(made.gradients["w1"], "0.0101") and printed(made.gradients["w8"], "-0.0652")
     assert any("x₂ = 0" in rule for rule in rules(made)["∂L/∂w₂"])
+    assert "the error is 0.1472; it was 0.1543" in cases()["backpropagation", "A21"].page()
+
+
+def test_a21_in_pytorch_and_in_matrices():
+    torch = pytest.importorskip("torch", reason="PyTorch (extra `peers`) gives the second opinion")
+    made, whole = derived("backpropagation", "A21"), derived("backpropagation", "matrices")
+    at = example("backpropagation").MATRICES
+    leaves = {n: torch.tensor(at[n], dtype=torch.float64, requires_grad=True) for n in ("W", "V")}
+    x, y = (torch.tensor(at[name], dtype=torch.float64) for name in ("x", "y"))
+    hidden = torch.sigmoid(leaves["W"] @ x)
+    (((y - torch.sigmoid(leaves["V"] @ hidden)) ** 2).sum() / 2).backward()
+    theirs = np.concatenate([leaf.grad.numpy().ravel() for leaf in leaves.values()])
+    scalars = [number(made.gradients[f"w{k}"]) for k in range(1, 9)]
+    matrices = np.concatenate([np.ravel(whole.gradients[name]) for name in ("W", "V")])
+    assert np.allclose(scalars, theirs, rtol=1e-12, atol=0)
+    assert np.allclose(matrices, theirs, rtol=1e-12, atol=0)
 
 
 @pytest.mark.parametrize(
@@ -256,6 +269,48 @@ def test_slip_the_perceptron_rule_has_its_sign_reversed():
     assert learned(1)[2] == pytest.approx(2.5) and learned(-1)[2] == pytest.approx(-3.5)
     page = cases()["perceptron", "rule"].page()
     assert "z = 2.5, fires" in page and "z = −3.5, does not fire" in page
+
+
+def test_slip_tanh_of_lecture_1_leaves_its_range():
+    activations = example("activations")
+    assert printed(activations.printed_tanh(1), "5.63")
+    assert number(derived("activations", "tanh").values["f"]) == pytest.approx(
+        np.tanh(1), rel=1e-14
+    )
+    assert "printed   5.63, right  0.762, tanh  0.762" in cases()["activations", "tanh"].page()
+
+
+def test_slip_swish_is_least_at_minus_0_278():
+    x, least = example("activations").least_swish()
+    grid = np.linspace(-30, 30, 60001)
+    assert printed(least, "-0.278")
+    assert least <= np.min(grid / (1 + np.exp(-grid))) < least + 1e-7
+    made = derived("activations", "swish")
+    assert abs(number(made.gradients["x"])) < 1e-4 and printed(made.values["x"], f"{x:.4f}")
+
+
+def test_slip_the_ranges_of_lecture_2_are_left():
+    bounds = {"(0, 1)": (0, 1), "(−1, 1)": (-1, 1), "[0, ∞)": (0, np.inf)}
+    for name, claimed, _, x, f in example("activations").OUTSIDE:
+        low, high = bounds[claimed]
+        assert not low <= f(x) <= high
+        assert f"{name:10}  printed {claimed}" in cases()["activations", "ranges"].page()
+    values = cases()["activations", "ranges"].values()
+    assert values["f1"] > 1 and values["f2"] < -1 and values["f3"] < 0
+
+
+def test_slip_the_slope_of_leaky_relu_at_0_is_a_convention():
+    made = derived("activations", "leaky")
+    assert number(made.gradients["x"]) == 1
+    assert "convention" in text_of(made) + str(made)
+
+
+def test_the_table_of_activations_has_every_row():
+    import graphnn as gnn
+
+    page = cases()["activations", "table"].page()
+    for row in gnn.functions():
+        assert re.search(rf"^  {row.name} .*{re.escape(row.range)}", page, re.M)
 
 
 @pytest.mark.parametrize(("a", "y"), [(0.8, 1), (0.8, 0), (0.3, 1), (0.3, 0)])
