@@ -151,6 +151,7 @@ _TWO = {
     "==": lambda a, b: a == b,
     "!=": lambda a, b: a != b,
     "xlogy": lambda a, b: 0.0 if a == 0 else a * math.log(b),
+    "times_log": lambda a, b: 0.0 if a == 0 else a * math.log(b),
     "xlog1py": lambda a, b: 0.0 if a == 0 else a * math.log1p(b),
 }
 

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from graphnn.derivation.index_form import IndexForm, Indices, element
+from graphnn.calculus.formula import Formula
+from graphnn.derivation.exact import OPERATORS
+from graphnn.derivation.index_form import CALLS, IndexForm, Indices, element
 from graphnn.derivation.knowledge import Knowledge, open_hidden
 from graphnn.derivation.magnitudes import ROUNDING, magnitude, magnitude_name
 from graphnn.derivation.shown import literal, reproduces, scalar, summary
@@ -18,7 +20,9 @@ from graphnn.derivation.steps import Side
 from graphnn.derivation.values import value
 from graphnn.derivation.written import lettered, ordered
 from graphnn.errors import GraphError
+from graphnn.expression.functions import FUNCTIONS
 from graphnn.expression.tree import Expr, apply, fold, num, postorder, substitute, sym
+from graphnn.graph.node import scalar_value
 from graphnn.graph.statements import Network, Statement
 
 AGREE = 1e-8
@@ -67,6 +71,26 @@ class Context:
     def statements(self) -> dict[str, Statement]:
         """Name → the statement that computes it."""
         return {s.name: s for s in self.net.statements}
+
+    @cached_property
+    def own_bodies(self) -> dict[str, Expr]:
+        """Op → its body over its operands, of element-wise ops: a call with numbers has a value.
+
+        An op that is used with several bodies (its parameters differ) has none.
+        """
+        found: dict[str, set[Expr]] = {}
+        for statement in self.net.statements:
+            for node in statement.inner:
+                op = node.op
+                if isinstance(op, Formula) and op.reduce == "set" and not op.guards:
+                    at = {}
+                    for k, read in enumerate(op.reads):
+                        constant = scalar_value(node.operands[read.operand])
+                        part = sym(f"_{read.operand}") if constant is None else num(constant)
+                        at[sym(f"_{k}")] = part
+                    found.setdefault(op.name, set()).add(substitute(op.body, at))
+        known = {*CALLS, *FUNCTIONS, *OPERATORS}
+        return {n: body for n, (body, *more) in found.items() if not more and n not in known}
 
     @cached_property
     def users(self) -> Counter[str]:
@@ -294,7 +318,8 @@ class Context:
         relation = "="
         last = made[-1].expr
         if shown is not None and last is not None and final is not None:
-            relation = "=" if reproduces(shown, result, self.digits) else "≈"
+            same = reproduces(shown, result, self.digits, self.own_bodies)
+            relation = "=" if same else "≈"
         if final is not e:
             made.append(self.result(result, relation))
         return tuple(made)

@@ -42,7 +42,9 @@ def solve(form: IndexForm, name: str, index: Sequence[Expr]) -> Expr | None:
         else:
             solved = multiply(num(product.coefficient), *product.factors, over(own), over(*rest))
         bare = not split_product(solved).divisors
-        if any(b.head in BINDERS for b in postorder(solved)) or set(form.index) - set(onto):
+        # an axis of one element has the index 0 on both sides: that is everywhere, too
+        unread = {part for part in form.index if part.head == "sym"} - set(onto)
+        if unread or any(b.head in BINDERS for b in postorder(solved)):
             return None
         if not bare:
             return None

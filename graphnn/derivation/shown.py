@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -11,9 +12,10 @@ from graphnn.derivation.exact import is_short
 from graphnn.derivation.values import value
 from graphnn.errors import GraphError
 from graphnn.expression.numerals import exact, numeral
-from graphnn.expression.tree import Expr, Number, apply, fold, num
+from graphnn.expression.tree import Expr, Number, apply, fold, num, rebuild, substitute, sym
 
 SHOWN_SIZE = 4
+_NO_BODIES: Mapping[str, Expr] = {}
 
 
 def scalar(x: Any) -> Number | None:
@@ -76,10 +78,26 @@ def read_numeral(text: str) -> Number:
     return made.numerator if made.denominator == 1 else made
 
 
-def reproduces(shown: Expr, result: Any, digits: int) -> bool:
-    """Whether the numbers shown, computed as shown, give the result shown to its last digit."""
+def opened_calls(e: Expr, bodies: Mapping[str, Expr]) -> Expr:
+    """An expression with the body, over `_0`, `_1` …, for each call of a user's own op."""
+
+    def visit(node: Expr, parts: list[Expr]) -> Expr:
+        if node.head in bodies:
+            return substitute(bodies[node.head], {sym(f"_{k}"): a for k, a in enumerate(parts)})
+        return rebuild(node, parts)
+
+    return fold(e, visit) if bodies else e
+
+
+def reproduces(
+    shown: Expr, result: Any, digits: int, bodies: Mapping[str, Expr] = _NO_BODIES
+) -> bool:
+    """Whether the numbers shown, computed as shown, give the result shown to its last digit.
+
+    `bodies` has the formulas of the user's own ops.
+    """
     try:
-        computed = value(shown_value(shown, digits), {})
+        computed = value(opened_calls(shown_value(shown, digits), bodies), {})
     except (GraphError, ZeroDivisionError, ValueError, KeyError):
         return False
     wanted = np.asarray(result)

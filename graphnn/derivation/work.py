@@ -102,6 +102,8 @@ def _of_formula(formula: Formula, body: Expr, sizes: Mapping[str, int]) -> Work:
         match node.head:
             case "*" | "/":
                 multiplications += len(node.args) - 1
+            case "times_log":
+                multiplications += 1
             case "^":
                 exponent = node.args[1]
                 if exponent.head == "num" and isinstance(exponent.args[0], int):

@@ -76,7 +76,7 @@ def rule(node: Expr, inner: list[Expr], name: str) -> Expr:
         case "^", (u, n), (du, dn):
             return add(
                 multiply(n, power(u, add(n, num(-1))), du),
-                multiply(node, apply("log", u), dn) if dn is not ZERO else ZERO,
+                multiply(_power_by_exponent(node), dn) if dn is not ZERO else ZERO,
             )
         case "where", (condition, _, _), (_, du, dv):
             return where(condition, du, dv)
@@ -93,6 +93,14 @@ def rule(node: Expr, inner: list[Expr], name: str) -> Expr:
         case head, _, _ if head in COMPARISONS or head == "and":
             return ZERO
     raise GraphError(f"internal error: no rule for the derivative of {node.head!r}")
+
+
+def _power_by_exponent(node: Expr) -> Expr:
+    """∂xⁿ/∂n = xⁿ·log x, which is 0 at x = 0 for n > 0; a number as base has its logarithm."""
+    u = node.args[0]
+    if u.head == "num" and u.args[0] > 0:
+        return multiply(node, apply("log", u))
+    return apply("times_log", node, u)
 
 
 def tie_rule(head: str, u: Expr, v: Expr) -> Expr:

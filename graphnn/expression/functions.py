@@ -120,6 +120,14 @@ _ROWS = (
         "where(u == 0, where(v <= 0, 0, log(v)), log(v))",
         "where(u == 0, 0, u / v)",
     ),
+    # ∂xⁿ/∂n, printed as the product xⁿ·log(x); 0 where xⁿ is, although log 0 is −∞
+    _row(
+        "times_log",
+        "u * log(v)",
+        "np.where(u == 0, 0.0, u * np.log(np.where(u == 0, 1.0, v)))",
+        "where(u == 0, where(v <= 0, 0, log(v)), log(v))",
+        "where(u == 0, 0, u / v)",
+    ),
     _row(
         "xlog1py",
         "u * log(1 + v)",

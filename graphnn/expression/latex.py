@@ -116,6 +116,9 @@ def _print(node: Expr, parts: list[Text], digits: int) -> Text:
             return rf"\sqrt{{{parts[0][0]}}}", ATOM
         case "abs":
             return _brackets(parts[0][0], r"\lvert ", r"\rvert"), ATOM
+        case "times_log":
+            right = (r"\log" + _brackets(parts[1][0]), ATOM)
+            return _chain([parts[0], right], r" \cdot ", PRODUCT, PRODUCT)
         case "call":
             return parts[0][0] + _brackets(", ".join(text for text, _ in parts[1:])), ATOM
         case head if head in COMPARISONS:

@@ -106,6 +106,8 @@ def _print(node: Expr, parts: list[Text], digits: int) -> Text:
         case head if head in COMPARISONS:
             sign = _COMPARE.get(head, head)
             return f"{_wrap(parts[0], SUM)} {sign} {_wrap(parts[1], SUM)}", CONDITION
+        case "times_log":
+            return _product([parts[0], (f"log({parts[1][0]})", ATOM)], False)
         case "call":
             return f"{parts[0][0]}({', '.join(text for text, _ in parts[1:])})", ATOM
     name = SHOWN_FUNCTIONS.get(node.head, node.head)

@@ -108,6 +108,7 @@ _NUMPY: dict[str, Callable[..., Any]] = {
     "softplus": lambda u: np.maximum(u, 0.0) + np.log1p(np.exp(-np.abs(u))),
     "log_logistic": lambda u: np.minimum(u, 0.0) - np.log1p(np.exp(-np.abs(u))),
     "xlogy": lambda u, v: np.where(u == 0, 0.0, u * np.log(np.where(u == 0, 1.0, v))),
+    "times_log": lambda u, v: np.where(u == 0, 0.0, u * np.log(np.where(u == 0, 1.0, v))),
     "xlog1py": lambda u, v: np.where(u == 0, 0.0, u * np.log1p(np.where(u == 0, 0.0, v))),
     "swish": lambda u: u * np.exp(np.minimum(u, 0.0)) / (1.0 + np.exp(-np.abs(u))),
     "hyperbolic_tangent": np.tanh,

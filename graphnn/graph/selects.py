@@ -21,7 +21,8 @@ from graphnn.graph.stable_nodes import is_form
 
 MAX_OPEN = 64
 _UNBOUNDED = frozenset(
-    {"log", "sqrt", "exp", "tan", "sinh", "cosh", "log1p", "expm1", "xlogy", "xlog1py"}
+    {"log", "sqrt", "exp", "tan", "sinh", "cosh", "log1p", "expm1"}
+    | {"xlogy", "times_log", "xlog1py"}
 )
 
 

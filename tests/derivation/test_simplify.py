@@ -392,3 +392,28 @@ def test_a_value_read_at_some_places_is_not_solved_for(text, shape):
     """E = y[0] says nothing of y[1]: a derivation checks itself and would fail."""
     at = {"v": np.random.default_rng(3).normal(size=shape)}
     assert "∂E/∂v" in gnn.derive(gnn.parse(text, {"v": shape}).loss, ["v"], at).text()
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_a_batch_of_one_reduces_like_any_other(rows):
+    text = "p = softmax(z; axis=1); L = −sum(y ⊙ log(p))"
+    z = np.arange(3.0 * rows).reshape(rows, 3) / 4
+    y = np.eye(3)[:rows]
+    program = gnn.parse(text, shapes={"z": (rows, 3), "y": (rows, 3)})
+    made = gnn.derive(program.graph, "z", {"z": z, "y": y}, assume=["sum(y)=1"])
+    row = "0" if rows == 1 else "i"
+    column = "i" if rows == 1 else "j"
+    assert f"= p[{row}, {column}] − y[{row}, {column}]" in str(made)
+    assert f"p[{row}, {column}]" in str(made) and "exp(z[" not in str(made)
+    p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    assert close(made.gradients["z"], p - y)
+    judge(made)
+
+
+def test_the_value_of_an_op_of_ones_own_is_exact_where_its_body_is():
+    huber = gnn.op("huber(r; d=1) = where(abs(r) <= d, r^2/2, d*(abs(r) - d/2))")
+    made = gnn.derive(gnn.name("E", huber(gnn.input("s") - 2)), at={"s": 5})
+    assert "E = huber(s − 2) = huber(5 − 2) = 2.50" in " ".join(str(made).split())
+    near = gnn.op("near(r) = 10^4*(r - 0.123)")
+    made = gnn.derive(gnn.name("E", near(gnn.input("s"))), at={"s": 0.123456789})
+    assert "near(0.123) ≈ 4.57" in str(made)

@@ -137,3 +137,30 @@ def test_xlogy_at_zero_keeps_the_derivative_that_exists():
     assert float(at["a"]) == 0.0
     both = gnn.evaluate(made, y=0.0, a=0.0)
     assert (float(both["y"]), float(both["a"])) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("n", [0.5, 1.0, 1.5, 2.0, 3.0])
+def test_a_power_of_zero_is_flat_in_its_exponent(n):
+    """xⁿ = 0 for every n > 0, so ∂xⁿ/∂n = xⁿ·log x is 0 at x = 0; and its derivatives by n are."""
+    x, exponent = gnn.input("x", (3,), "float64"), gnn.input("n", (), "float64")
+    at = np.array([0.0, 2.0, 0.7])
+    y = gnn.sum(gnn.power(x, exponent) * np.array([1.0, 2.0, -3.0]))
+    first = gnn.grad(y, "n")
+    second = gnn.grad(first, "n")
+    weights, logs = np.array([1.0, 2.0, -3.0]), np.log(np.where(at == 0, 1, at))
+    expected = [weights * at**n * logs**k for k in (1, 2)]
+    found = gnn.evaluate({"first": first, "second": second}, x=at, n=n)
+    np.testing.assert_allclose(found["first"], expected[0].sum(), rtol=1e-12)
+    np.testing.assert_allclose(found["second"], expected[1].sum(), rtol=1e-12)
+    if n > 1:  # below, ∂²xⁿ/∂n∂x = xⁿ⁻¹(1 + n·log x) has no limit at 0
+        mixed = [gnn.grad(first, "x"), gnn.grad(gnn.grad(y, "x"), "n", cotangent=np.ones(3))]
+        by_x = weights * at ** (n - 1) * (1 + n * logs)
+        np.testing.assert_allclose(gnn.evaluate(mixed[0], x=at, n=n), by_x, rtol=1e-12)
+        np.testing.assert_allclose(gnn.evaluate(mixed[1], x=at, n=n), by_x.sum(), rtol=1e-12)
+
+
+def test_the_derivative_by_an_exponent_is_printed_as_a_product():
+    made = gnn.derive(gnn.parse("a = x^n; L = 3*a").graph, "n", {"x": 0, "n": 3})
+    assert made.gradients["n"] == 0
+    assert "∂a/∂n = a·log(x) = 0·log(0) = 0" in " ".join(str(made).split())
+    assert r"\log(x)" in made.latex() and "times" not in made.latex() + str(made)
