@@ -16,7 +16,7 @@ from codegen.spelling import ATOM, CONDITION, POWER, PRODUCT, SUM, UNARY, litera
 from codegen.views import position
 from graphnn.errors import GraphError
 from graphnn.expression.functions import FUNCTIONS
-from graphnn.expression.tree import COMPARISONS, Expr, children, is_leaf, postorder
+from graphnn.expression.tree import COMPARISONS, Expr, children, is_leaf, num, postorder
 
 MAX_LENGTH = 400
 _WHOLE_HEADS = COMPARISONS | {"+", "-", "*", "neg", "where", "and", "max", "min", "extent"}
@@ -184,9 +184,23 @@ class _Printer:
         if then.weak and other.weak:
             dtype = self.space.dtype(self.dtype)
             then, other = (Text(f"{dtype}({t.text})", ATOM) for t in (then, other))
+        if node.args[2] is num(0) and self._is_float_array(node.args[1]) and self.order:
+            text = f"{self.space.call('where_true')}({condition.text}, {then.text})"
+            return Text(text, ATOM)
         is_flag = [e.args[0] for e in node.args[1:] if e.head == "num"] == [1, 0]
         text = f"np.where({condition.text}, {then.text}, {other.text})"
         return Text(text, ATOM, condition=condition.text if is_flag else "")
+
+    def _is_float_array(self, e: Expr) -> bool:
+        """Whether a part is computed of float arrays alone, and so is one itself."""
+        names = {n.args[0] for n in postorder(e) if n.head == "sym"}
+        views = [self.views[n] for n in names if n in self.views]
+        return (
+            len(views) == len(names) > 0
+            and any(not view.literal for view in views)
+            and all(is_float(view.dtype) for view in views)
+            and not any(n.head in COMPARISONS for n in postorder(e))
+        )
 
     def _comparison(self, node: Expr, parts: list[Text]) -> Text:
         left, right = node.args

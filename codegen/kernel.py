@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from codegen.body import body_text
-from codegen.contraction import Value, axes_in
+from codegen.contraction import Value
+from codegen.pooling import is_sum_of_one, pooled_gradient, windowed_maximum, windowed_sum
 from codegen.reduction import check_domain, window_axes
 from codegen.scatter import scatter, scatter_to_places
 from codegen.space import Operand, Space, aligned, is_float
 from codegen.spelling import ATOM, SUM, wrap
-from codegen.value import computed_in, masked, read_views, reduced_value, without_units
+from codegen.value import computed_in, reduced_value, without_units
 from codegen.views import is_affine
-from graphnn.calculus.formula import flat_position
 from graphnn.calculus.polynomial import plain, polynomial, single_axis
 from graphnn.errors import GraphError
 
@@ -31,6 +30,8 @@ def formula_lines(space: Space, operands: Sequence[Operand], output: str, dtype:
         raise GraphError(f"{formula.name}: a set formula reads an axis that it does not write")
     if formula.is_plain:
         _plain(space, operands, output, dtype)
+    elif space.first is not None:
+        pooled_gradient(space, operands, output, dtype)
     elif _is_expanded(space):
         _expanded(space, operands, output, dtype)
     elif formula.reduce in ("max", "argmax"):
@@ -46,9 +47,12 @@ def _plain(space: Space, operands: Sequence[Operand], output: str, dtype: str) -
     out = [str(single_axis(index)) for index in formula.write]
     computed = computed_in(space, operands, dtype)
     reduced = [a.name for a in formula.reduced]
-    windows = window_axes(space, reduced) if formula.reduce in ("max", "argmax") else []
-    if windows and is_float(computed):
+    windows = window_axes(space, reduced) if is_float(computed) else []
+    if windows and formula.reduce in ("max", "argmax"):
         windowed_maximum(space, operands, output, out, windows, computed)
+        return
+    if windows and is_sum_of_one(space):
+        windowed_sum(space, operands, output, out, windows, computed)
         return
     value = reduced_value(space, operands, out, computed, dtype)
     _assign(space, output, value, out, dtype)
@@ -108,31 +112,3 @@ def _expanded(space: Space, operands: Sequence[Operand], output: str, dtype: str
     else:
         sizes = ", ".join(space.size(size) for size in formula.shape)
         space.lines.append(f"{output} = {wrap(text, binding, ATOM)}.reshape({sizes})")
-
-
-def windowed_maximum(
-    space: Space,
-    operands: Sequence[Operand],
-    output: str,
-    out: Sequence[str],
-    windows: Sequence[str],
-    dtype: str,
-) -> None:
-    """A maximum over windows, offset by offset."""
-    shape = space.shape(space.formula.shape)
-    places = space.formula.reduce == "argmax"
-    best = space.names.fresh("best") if places else output
-    space.lines.append(f"{best} = np.full({shape}, -np.inf, {space.dtype(dtype)})")
-    if places:
-        space.lines.append(f"{output} = np.zeros({shape}, np.int64)")
-    with space.loop(windows):
-        views = read_views(space, operands)
-        body, views = masked(space, views, operands)
-        covered = axes_in(space, body, views)
-        value = Value(body_text(space, body, views, covered, dtype), tuple(covered))
-        text = aligned(value.view, out)[0]
-        if places:
-            flat = body_text(space, flat_position(space.formula.reduced), {}, (), "int64")
-            text = space.keep(text, "candidate")
-            space.lines.append(f"{output} = np.where({text} > {best}, {flat.text}, {output})")
-        space.lines.append(f"np.maximum({best}, {text}, out={best})")

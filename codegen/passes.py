@@ -237,7 +237,7 @@ def _kernel_lines(made: Module, kernel: Kernel) -> list[str]:
 
 
 def _printed(made: Module, kernel: Kernel) -> tuple[list[str], str, int]:
-    """The lines of a kernel; where it is a single assignment, its value and how tightly it binds."""
+    """The lines of a kernel; of a single assignment, its value and how tightly it binds, too."""
     node = kernel.node
     operands = [made.operand(name) for name in kernel.operands]
     dtype = made.plan.buffers[kernel.output].dtype

@@ -13,6 +13,7 @@ from typing import Any
 
 from codegen.folding import fold_views
 from codegen.leaves import leaf_of
+from codegen.maxima import without_positions
 from codegen.naming import Sources, sources_of, stem
 from codegen.sizes import sample_sizes
 from codegen.spelling import Names
@@ -89,7 +90,7 @@ def make_plan(
     found = {
         buffers[node]: Buffer(buffers[node], node.shape, _dtype(node, dtype)) for node in buffers
     }
-    kernels = _kernels(order, section, buffers, constants, sources)
+    kernels = without_positions(_kernels(order, section, buffers, constants, sources))
     every = [*order, *(h.node for h in leaves)]
     return Plan(
         tuple(leaf_of(h.node, buffers, order) for h in leaves),

@@ -18,7 +18,7 @@ def padded(a, widths, value=0):
 def view(a, shape, dims, steps=None, start=None):
     """`a` under another index, nothing copied: axis k of the result walks along dims[k].
 
-    It takes steps[k] (1) at a time, from `start` (0); the two may be tuples of dimensions and steps.
+    Steps of steps[k] (1), from `start` (0); the two may be tuples of dimensions and steps.
     """
     if 0 in shape:
         return np.zeros(shape, a.dtype)
@@ -45,6 +45,12 @@ def rows(labels, size, name):
         found = f"{name}{list(place) or ''} = {labels[place]} is out of range: the table has "
         raise InputError("label", found + (f"{size} rows, 0 to {size - 1}" if size else "no rows"))
     return labels
+''',
+    "where_true": '''
+def where_true(mask, a):
+    """`np.where(mask, a, 0)` by an AND with the bits of `a`: no branches, so many times faster."""
+    integers = np.int64 if a.itemsize == 8 else np.int32
+    return (a.view(integers) & -mask.view(np.int8)).view(a.dtype)
 ''',
     "finite": '''
 def finite(array, name, line):

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from itertools import combinations
 
 from codegen.body import Text
-from codegen.contraction import Value, is_contraction
+from codegen.contraction import Value, axes_in, is_contraction
 from codegen.space import Dim, Operand, Space, View, aligned, subscript
 from codegen.spelling import ATOM, tuple_text
 from codegen.value import axes_only, computed_in, reduced_value
 from codegen.views import index_arrays, is_affine, margins, read_view, shifted, view_of
-from graphnn.calculus.formula import Index, Lookup, Read, index_axes
+from graphnn.calculus.formula import Index, Lookup, Read, Shape, Size, index_axes
 from graphnn.calculus.polynomial import (
     Polynomial,
     axes_of,
@@ -26,7 +26,7 @@ from graphnn.calculus.polynomial import (
     polynomial,
     single_axis,
 )
-from graphnn.expression.tree import symbols
+from graphnn.expression.tree import sym, symbols
 
 _LARGE = 10**6
 SHORT_RUN = 16
@@ -108,12 +108,7 @@ def scatter(space: Space, operands: Sequence[Operand], output: str, dtype: str) 
     product = is_contraction(space, formula.body, axes_only(space), reduced)
     kept = kept_axes(space, formula.write, single=bool(set(symbols(formula.body)) & set(written)))
     loops = [a for a in written if a not in kept]
-    shape, write = formula.shape, formula.write
-    margin = margins(space, write, shape) if formula.guards else None
-    target = output
-    if margin is not None and any(widths != (0, 0) for widths in margin):
-        shape, write = shifted(shape, write, margin)
-        target = space.names.fresh(f"{output}_padded")
+    target, shape, write, margin = with_margin(space, output)
     value: Value | None = None
     thin = product and bool(loops) and _is_thin(space, write, written, kept)
     if product:
@@ -123,8 +118,11 @@ def scatter(space: Space, operands: Sequence[Operand], output: str, dtype: str) 
             order = [*loops, inside[-1], *inside[:-1]]
         value = reduced_value(space, operands, order, computed, dtype, margin=True)
         if loops:
-            order = [a for a in order if a in value.axes]
-            value = Value(Text(space.keep(aligned(value.view, order)[0]), ATOM), tuple(order))
+            value = _kept(space, value, order)
+    elif loops and not _varies(space, loops):
+        inside = [a for a in written if a in kept]
+        order = [*inside, *loops]
+        value = _kept(space, reduced_value(space, operands, order, computed, dtype, True), order)
     if thin:
         lying = space.shape([shape[-1], *shape[:-1]])
         last = ", ".join(map(str, [*range(1, len(shape)), 0]))
@@ -137,15 +135,51 @@ def scatter(space: Space, operands: Sequence[Operand], output: str, dtype: str) 
             _accumulate(space, operands, target, shape, write, value, computed, dtype, "+=")
     else:
         _accumulate(space, operands, target, shape, write, value, computed, dtype, "=")
-    if target != output and margin is not None:
-        cuts = [
-            ":"
-            if widths == (0, 0)
-            else f"{space.size(before)}:{space.size(plain(polynomial(before) + size))}"
-            for widths, size in zip(margin, formula.shape, strict=True)
-            for before in (widths[0],)
-        ]
-        space.lines.append(f"{output} = {target}[{', '.join(cuts)}]")
+    cut(space, output, target, margin)
+
+
+def _varies(space: Space, loops: Sequence[str]) -> bool:
+    """Whether what is accumulated is another value for each round of the loop, or a plain copy."""
+    formula = space.formula
+    read = {a for r in formula.reads for part in r.index for a in index_axes(part)}
+    return formula.body is sym("_0") or bool(
+        set(loops) & (read | set(axes_in(space, formula.body, {})))
+    )
+
+
+def _kept(space: Space, value: Value, order: Sequence[str]) -> Value:
+    """A value in a variable of its own, in front of the loop."""
+    order = [a for a in order if a in value.axes]
+    return Value(Text(space.keep(aligned(value.view, order)[0]), ATOM), tuple(order))
+
+
+Margin = Sequence[tuple[Size, Size]]
+
+
+def with_margin(space: Space, output: str) -> tuple[str, Shape, tuple[Index, ...], Margin | None]:
+    """Where a guarded write goes: an array with a margin for what it writes into the padding.
+
+    Its name, its shape and the index there; the margin is None where there is none.
+    """
+    formula = space.formula
+    margin = margins(space, formula.write, formula.shape) if formula.guards else None
+    if margin is None or all(widths == (0, 0) for widths in margin):
+        return output, formula.shape, formula.write, None
+    shape, write = shifted(formula.shape, formula.write, margin)
+    return space.names.fresh(f"{output}_padded"), shape, write, margin
+
+
+def cut(space: Space, output: str, target: str, margin: Margin | None) -> None:
+    """Assign what lies inside the margin to the output."""
+    if margin is None:
+        return
+    cuts = [
+        ":"
+        if (before, after) == (0, 0)
+        else f"{space.size(before)}:{space.size(plain(polynomial(before) + size))}"
+        for (before, after), size in zip(margin, space.formula.shape, strict=True)
+    ]
+    space.lines.append(f"{output} = {target}[{', '.join(cuts)}]")
 
 
 def _is_thin(space: Space, write: Sequence[Index], written: Sequence[str], kept: set[str]) -> bool:

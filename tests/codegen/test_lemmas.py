@@ -62,7 +62,7 @@ def test_a_guarded_read_is_a_view_of_a_padded_copy() -> None:
 
 def test_a_read_that_leaves_its_array_is_masked_where_zero_would_be_wrong() -> None:
     source = _pass("f(x): y[i] += exp(x[i+u-1]) for u < 3, i < 5", (5,))
-    assert "np.where(inside, " in source
+    assert "where_true(inside, " in source
 
 
 def test_gathered_gradients_are_accumulated() -> None:
