@@ -1,13 +1,14 @@
-"""The table of activation functions (L2), generated: formula, derivative, range, kinks, slips.
+"""The table of functions, generated: activations (L2), the other functions of a number, losses.
 
 Everything in a row is derived from the op's line in graphnn.calculus.tables, or from a composite's
-derivation: the derivative by the calculus, the range by limits and by values, the conventions by
-evaluating the derived rule at the kink. Only the titles and what L2 prints are written down here.
+derivation: the derivative by the calculus, the range by graphnn.derivation.ranges, the conventions
+by evaluating the derived rule at the kink. Only titles and what L2 prints are written down here.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,14 +16,18 @@ import numpy as np
 from graphnn.calculus.own_output import OUTPUT, in_own_output
 from graphnn.calculus.tables import definition
 from graphnn.derivation.derive import derive
+from graphnn.derivation.losses import LOSSES, derivation_of, loss_parts
+from graphnn.derivation.ranges import exact_range, limits_of, sampled_range, undefined_at
 from graphnn.errors import GraphError
 from graphnn.expression import functions as elementary
 from graphnn.expression.derivative import derivative as differentiated
 from graphnn.expression.reader import read_scalar
 from graphnn.expression.sympy_view import from_sympy, to_sympy
 from graphnn.expression.tree import (
+    COMPARISONS,
     Expr,
     apply,
+    children,
     fold,
     num,
     postorder,
@@ -39,14 +44,13 @@ from graphnn.graph.reductions import softmax, sum
 from graphnn.text.program import parse
 
 X, PARAMETER = "x", "alpha"
-INFINITY = "∞"
 
-TITLES = {
+ACTIVATIONS = {
     "linear": "Linear",
     "step": "Binary step",
     "sign": "Sign",
     "sigmoid": "Sigmoid",
-    "tanh": "Hyperbolic tangent (tanh)",
+    "tanh": "Hyperbolic tangent",
     "relu": "Rectified linear unit (ReLU)",
     "leaky_relu": "Leaky ReLU",
     "parametric_relu": "Parametric ReLU",
@@ -55,7 +59,35 @@ TITLES = {
     "softmax": "Softmax",
     "swish": "Swish",
 }
-"""The rows of the table, in the order of the lectures."""
+"""The activation functions, in the order of the lectures."""
+
+ELEMENTARY = {
+    "exp": "Exponential",
+    "expm1": "Exponential minus 1",
+    "log": "Natural logarithm",
+    "log1p": "Logarithm of 1 + x",
+    "log_sigmoid": "Logarithm of the sigmoid",
+    "sqrt": "Square root",
+    "abs": "Absolute value",
+    "sin": "Sine",
+    "cos": "Cosine",
+    "tan": "Tangent",
+    "sinh": "Hyperbolic sine",
+    "cosh": "Hyperbolic cosine",
+    "floor": "Floor",
+    "ceil": "Ceiling",
+    "clip": "Clip to [−1, 1]",
+}
+"""The other functions of one number; clip with these bounds for its two others."""
+
+GROUPS = {
+    "activation functions": ACTIVATIONS,
+    "other functions": ELEMENTARY,
+    "losses": LOSSES,
+}
+"""What the table holds: group → name → title."""
+
+CLIP_BOUNDS = {"a": -1, "b": 1}
 
 PRINTED_RANGES = {
     "linear": "(−∞, ∞)",
@@ -74,7 +106,7 @@ PRINTED_RANGES = {
 class Kink:
     """A point where a function has no derivative: slopes beside it, and the convention taken.
 
-    `jump` is true where the function itself jumps.
+    `jump` is true where the function itself jumps; `everywhere` names all points of a staircase.
     """
 
     at: float
@@ -82,33 +114,38 @@ class Kink:
     right: Expr
     taken: Expr
     jump: bool
+    everywhere: str = ""
 
     def __str__(self) -> str:
         """As a reader sees it."""
         why = "f jumps" if self.jump else f"left {self.left}, right {self.right}"
-        return f"undefined at {self.at:g} ({why}); {self.taken} is taken, a convention"
+        place = self.everywhere or f"{self.at:g}".replace("-", "−")
+        return f"f′ is undefined at {place} ({why}); {self.taken} is taken, a convention"
 
 
 @dataclass(frozen=True)
-class ActivationRow:
-    """One row: f(x), f′(x) as derived, f′ by f itself where that is shorter (else None).
+class FunctionRow:
+    """One row: f as a formula of `variable`, f′ as derived, f′ by f itself where that is shorter.
 
-    `range` is a text such as `(0, 1)`; `lowest` where the least value lies, if it is attained at
-    one point; `kinks` are conventions; `note` says where L2 differs.
+    `range` is a text such as `(0, 1)`, empty for losses; `kinks` are conventions; `remarks` say where f has no value,
+    how the range was found where that is no proof, and where L2 differs. `parameter` is α where the
+    function has one.
     """
 
     name: str
     title: str
+    group: str
+    variable: str
     formula: Expr
     derivative: Expr
     by_value: Expr | None
     range: str
     kinks: tuple[Kink, ...]
-    note: str
+    remarks: tuple[str, ...]
     parameter: float | None = None
 
     def value(self, x: Any) -> Any:
-        """The value at x (an array), α at its default."""
+        """The value at x (an array), α at its default; of a function of one number."""
         return _at(self.formula, x, self.parameter)
 
     def slope(self, x: Any) -> Any:
@@ -116,69 +153,102 @@ class ActivationRow:
         return _at(self.derivative, x, self.parameter)
 
 
-def functions() -> tuple[ActivationRow, ...]:
-    """The table of activation functions of the lectures (L2, and L1, L3, L4 for what it leaves out).
+def functions(group: str | None = None) -> tuple[FunctionRow, ...]:
+    """The table of functions: activation functions (L2), other functions of a number, losses.
+
+    A row has formula, derivative as derived, range, conventions at kinks, where it is undefined,
+    and where L2 prints something else. `group` is one of GROUPS.
 
     >>> import graphnn as gnn
-    >>> [(row.name, row.range) for row in gnn.functions()][:4]
-    [('linear', '(−∞, ∞)'), ('step', '{0, 1}'), ('sign', '{−1, 0, 1}'), ('sigmoid', '(0, 1)')]
+    >>> [(row.name, row.range) for row in gnn.functions("activation functions")][:3]
+    [('linear', '(−∞, ∞)'), ('step', '{0, 1}'), ('sign', '{−1, 0, 1}')]
+
+    Raises GraphError for another group.
     """
-    return tuple(function_row(called) for called in TITLES)
+    if group is not None and group not in GROUPS:
+        raise GraphError(f"there is no group {group!r}; one of {', '.join(GROUPS)}")
+    groups = GROUPS.values() if group is None else [GROUPS[group]]
+    return tuple(function_row(called) for names in groups for called in names)
 
 
-def function_row(called: str) -> ActivationRow:
+@cache
+def function_row(called: str) -> FunctionRow:
     """The row of one function.
 
     >>> row = function_row("sigmoid")
     >>> print(row.derivative, row.by_value, sep="  ")
     exp(−x)/(1 + exp(−x))²  f(1 − f)
 
-    Raises GraphError for a name that is no function of one number.
+    Raises GraphError for a name that has no row.
     """
+    group = next((group for group, names in GROUPS.items() if called in names), None)
+    if group is None:
+        known = ", ".join(name for names in GROUPS.values() for name in names)
+        raise GraphError(f"there is no row for {called}; one of {known}")
+    if group == "losses":
+        variable, formula, slope, remarks = loss_parts(called)
+        return FunctionRow(
+            called, LOSSES[called], group, variable, formula, slope, None, "", (), remarks
+        )
     if called == "softmax":
         return _softmax_row()
-    if called not in TITLES:
-        raise GraphError(f"there is no row for {called}; one of {', '.join(TITLES)}")
-    made = definition(called)
-    second = [*made.operands[1:], *(n for n, _ in made.parameters)]
-    renamed = {sym(made.operands[0]): sym(X), **{sym(p): sym(PARAMETER) for p in second}}
-    body = substitute(made.body, renamed)
-    default = dict(made.parameters).get(second[0]) if second else None
-    fixed = called == "leaky_relu" and default is not None
-    if fixed and default is not None:
-        body = substitute(body, {sym(PARAMETER): default})
-    parameter = None
-    if PARAMETER in symbols(body):
-        parameter = 0.25 if default is None else float(default.args[0])
+    body, parameter = _body(called)
     slope = differentiated(body, X)
     own = substitute(in_own_output(body, X), {sym(OUTPUT): sym("f"), body: sym("f")})
-    row = ActivationRow(
+    row = FunctionRow(
         called,
-        TITLES.get(called, called),
+        GROUPS[group][called],
+        group,
+        X,
         _written_out(body),
         _written_out(slope),
         own if own is not slope and "f" in symbols(own) else None,
-        _range(body, parameter),
+        exact_range(_written_out(body), X, PARAMETER) or "",
         _kinks(body, slope, parameter),
-        "",
+        (),
         parameter,
     )
     return _noted(row)
 
 
-def _noted(row: ActivationRow) -> ActivationRow:
-    printed = PRINTED_RANGES.get(row.name)
+def _body(called: str) -> tuple[Expr, float | None]:
+    """The op's formula of x, and α where it has one: leaky ReLU and clip have fixed numbers."""
+    made = definition(called)
+    second = [*made.operands[1:], *(n for n, _ in made.parameters)]
+    renamed = {sym(made.operands[0]): sym(X), **{sym(p): sym(PARAMETER) for p in second}}
+    default = dict(made.parameters).get(second[0]) if second else None
+    if called == "clip":
+        renamed |= {sym(bound): num(value) for bound, value in CLIP_BOUNDS.items()}
+    elif called == "leaky_relu" and default is not None:
+        renamed[sym(second[0])] = default
+    body = substitute(made.body, renamed)
+    if PARAMETER not in symbols(body):
+        return body, None
+    return body, 0.25 if default is None else float(default.args[0])
+
+
+def _noted(row: FunctionRow) -> FunctionRow:
+    """The row with its remarks, and with a range where sympy had none."""
     notes = []
+    if not row.range:
+        found = sampled_range(row.value, limits_of(row.formula, X, PARAMETER))
+        row = replace(row, range=found)
+        notes.append("the range is read off limits and values on a grid")
+    undefined = undefined_at(row.formula, X, PARAMETER)
+    steep = undefined_at(row.derivative, X, PARAMETER, inside=row.formula)
+    notes += [f"undefined where {undefined}"] if undefined else []
+    notes += [f"f′ is infinite where {steep}"] if steep else []
+    printed = PRINTED_RANGES.get(row.name)
     if printed is not None and printed != row.range:
         notes.append(f"L2 prints the range {printed}")
     if row.name == "parametric_relu":
         notes.append("α is learnt: ∂f/∂α = x where x < 0, else 0; range for α > 0")
     if row.name == "elu":
         notes.append("for α = 1 the derivative at 0 exists")
-    return ActivationRow(**{**row.__dict__, "note": "; ".join(notes)})
+    return replace(row, remarks=tuple(notes))
 
 
-def _softmax_row() -> ActivationRow:
+def _softmax_row() -> FunctionRow:
     """Softmax is a composite: its derivative is the line of its derivation."""
     z = leaf("x", (3,), "float64")
     weighted = sum(name("f", softmax(z)) * leaf("y", (3,), "float64"))
@@ -187,15 +257,17 @@ def _softmax_row() -> ActivationRow:
     x_i = read_scalar("exp(x) / s")
     formula = substitute(x_i, {sym("x"): apply("[]", sym("x"), sym("i"))})
     total = apply("Σ", sym("k"), apply("exp", apply("[]", sym("x"), sym("k"))))
-    return ActivationRow(
+    return FunctionRow(
         "softmax",
-        TITLES["softmax"],
+        ACTIVATIONS["softmax"],
+        "activation functions",
+        X,
         substitute(formula, {sym("s"): total}),
         local.sides[-1].expr or num(0),
         None,
         "(0, 1), Σf = 1",
         (),
-        "f[i] depends on every x[j]: this is ∂f[i]/∂x[j]",
+        ("f[i] depends on every x[j]: this is ∂f[i]/∂x[j]",),
     )
 
 
@@ -212,7 +284,13 @@ def _written_out(e: Expr) -> Expr:
             continue
         template = read_scalar(row.sympy)
         made[node] = substitute(template, {sym("u"): substitute(node.args[0], made)})
-    return substitute(e, made)
+    return fold(substitute(e, made), _without_double_signs)
+
+
+def _without_double_signs(node: Expr, parts: list[Expr]) -> Expr:
+    if node.head == "neg" and parts[0].head == "neg":
+        return children(parts[0])[0]
+    return rebuild(node, parts)
 
 
 def _at(e: Expr, x: Any, parameter: float | None) -> Any:
@@ -222,18 +300,40 @@ def _at(e: Expr, x: Any, parameter: float | None) -> Any:
 
 
 def _kinks(body: Expr, slope: Expr, parameter: float | None) -> tuple[Kink, ...]:
-    """Where cases meet: all of these functions switch at 0."""
+    """Where cases meet, if the slopes beside differ there; of a staircase every step."""
+    found = []
+    for at in sorted(_joints(body)):
+        kink = _kink(body, slope, parameter, at)
+        if kink is not None:
+            found.append(kink)
+    if any(node.head == "floor" for node in postorder(body)):
+        return tuple(replace(kink, everywhere="every integer") for kink in found)
+    return tuple(found)
+
+
+def _joints(body: Expr) -> set[float]:
+    """The points with which x is compared; 0 where there are none (max, abs, sign, step, floor)."""
+    return {
+        _number(part)
+        for node in postorder(body)
+        if node.head in COMPARISONS and sym(X) in node.args
+        for part in children(node)
+        if not symbols(part)
+    } or {0.0}
+
+
+def _kink(body: Expr, slope: Expr, parameter: float | None, at: float) -> Kink | None:
     small = 1e-9
-    near = np.array([-small, 0.0, small])
+    near = at + np.array([-small, 0.0, small])
     values, slopes = _at(body, near, parameter), _at(slope, near, parameter)
-    jump = bool(np.any(np.abs(values - values[1]) > 1e-6))
     if not np.all(np.isfinite(values)) or not np.all(np.isfinite(slopes)):
-        return ()
+        return None
+    jump = bool(np.any(np.abs(values - values[1]) > 1e-6))
     meets = not jump and np.all(np.abs(slopes - slopes[1]) < 1e-6)
-    if meets and (PARAMETER not in symbols(slope) or not _kinks(body, slope, 0.3)):
-        return ()
+    if meets and (PARAMETER not in symbols(slope) or not _kink(body, slope, 0.3, at)):
+        return None
     left, taken, right = (_limit_of(slope, float(k), parameter) for k in near)
-    return (Kink(0.0, left, right, taken, jump),)
+    return Kink(at, left, right, taken, jump)
 
 
 def _limit_of(slope: Expr, x: float, parameter: float | None) -> Expr:
@@ -242,80 +342,12 @@ def _limit_of(slope: Expr, x: float, parameter: float | None) -> Expr:
         found = [float(_at(slope, x, p)) for p in (0.3, 0.7)]
         if np.allclose(found, [0.3, 0.7], atol=1e-6):
             return sym(PARAMETER)
-    value = float(_at(slope, x, parameter))
-    whole = round(value, 6)
-    return num(int(whole)) if whole == int(whole) else num(whole)
+    value = round(float(_at(slope, x, parameter)), 6) + 0.0
+    return num(int(value)) if value == int(value) else read_scalar(str(value))
 
 
-def _range(body: Expr, parameter: float | None) -> str:
-    """The values that f takes: by its limits, and by values on a grid for what it attains."""
-    grid = np.concatenate([np.linspace(-8, 8, 3201), [0.0]])
-    values = _at(body, grid, parameter)
-    values = values[np.isfinite(values)]
-    distinct = np.unique(values)
-    if len(distinct) <= 3:
-        return "{" + ", ".join(f"{v:g}".replace("-", "−") for v in distinct) + "}"
-    limits = _limits(body)
-    ends = []
-    for sign, attained in ((-1, _extreme(body, parameter, -1)), (1, _extreme(body, parameter, 1))):
-        numbers = [(_number(limit, parameter), limit) for limit in limits]
-        beyond = [(n, e) for n, e in numbers if sign * n > sign * attained + 1e-12]
-        if beyond:
-            number, e = max(beyond, key=lambda pair: sign * pair[0])
-            shown = INFINITY if np.isinf(number) else to_unicode(e)
-            ends.append((f"−{INFINITY}" if np.isneginf(number) else shown, False))
-        else:
-            ends.append((f"{attained:.3g}".replace("-", "−"), True))
-    (low, closed), (high, shut) = ends
-    return f"{'[' if closed else '('}{low}, {high}{']' if shut else ')'}"
-
-
-def _extreme(body: Expr, parameter: float | None, sign: int) -> float:
-    """The largest (least) value on [−8, 8], refined about where it lies on the grid."""
-    grid = np.linspace(-8, 8, 3201)
-    found = np.nan
-    for _ in range(4):
-        values = sign * _at(body, grid, parameter)
-        values = np.where(np.isfinite(values), values, -np.inf)
-        k = int(np.argmax(values))
-        low, high = grid[max(k - 1, 0)], grid[min(k + 1, len(grid) - 1)]
-        found = float(sign * values[k])
-        grid = np.linspace(low, high, 201)
-    return found + 0.0
-
-
-def _limits(body: Expr) -> list[Expr]:
-    """The limits of f at −∞ and ∞, and at 0 from the right, by sympy, α > 0."""
-    import sympy
-
-    x, alpha = sympy.Symbol(X, real=True), sympy.Symbol(PARAMETER, real=True)
-    positive = sympy.Symbol(PARAMETER, positive=True)
-    found = []
-    for at, side, near in ((-sympy.oo, "+", -1e3), (sympy.oo, "-", 1e3), (0, "+", 1e-9)):
-        view = to_sympy(_branch(_written_out(body), near)).subs(alpha, positive)
-        limit = sympy.limit(view, x, at, side)
-        if limit is sympy.oo or limit is -sympy.oo:
-            found.append(num(float(limit)))
-        elif limit.is_real:
-            found.append(from_sympy(limit.subs(positive, alpha), [PARAMETER]))
-    return found
-
-
-def _branch(e: Expr, x: float) -> Expr:
-    """The expression with its cases decided as they are at x."""
-
-    def visit(node: Expr, parts: list[Expr]) -> Expr:
-        if node.head == "where":
-            return parts[1] if _at(apply("where", node.args[0], num(1), num(0)), x, 1) else parts[2]
-        if node.head == "max":
-            return max(parts, key=lambda part: float(_at(part, x, 1)))
-        return rebuild(node, parts)
-
-    return fold(e, visit)
-
-
-def _number(e: Expr, parameter: float | None) -> float:
-    return float(_at(e, 0.0, parameter))
+def _number(e: Expr) -> float:
+    return float(_at(e, 0.0, None))
 
 
 def steps_of(called: str) -> Any:
@@ -324,6 +356,8 @@ def steps_of(called: str) -> Any:
     >>> print(steps_of("sigmoid").text().splitlines()[0])
     Forward
     """
+    if called in LOSSES:
+        return derivation_of(called)
     x = leaf(X, (3,) if called == "softmax" else (), "float64")
     if called == "softmax":
         return derive(name("f", softmax(x)), X, detail="ops")
