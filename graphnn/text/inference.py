@@ -203,8 +203,10 @@ class _Rules:
             other, shape = node.args[1 - k], parts[1 - k]
             leaf = self.open_leaf(typed)
             if leaf and is_several(shape) and self.stage == LAST:
-                is_bias = node.head in ("+", "-") and is_matrix_product(other) and len(shape) > 1
-                parts[k] = self.learn(leaf, shape[-1:] if is_bias else shape)
+                is_bias = node.head in ("+", "-") and is_matrix_product(other)
+                of_weights = is_bias and len(shape) == 1 and is_weight_vector(other)
+                kept = () if of_weights else shape[-1:] if is_bias else shape
+                parts[k] = self.learn(leaf, kept)
         return self.broadcast(parts)
 
     def together(self, operands: list[Expr], parts: list[Shape | None]) -> Shape | None:
@@ -256,6 +258,14 @@ def is_capital(name: str) -> bool:
 def is_number(name: str) -> bool:
     """Whether a name is that of a number: a Greek letter, λ or α1."""
     return name.rstrip("0123456789").partition("_")[0] in GREEK
+
+
+def is_weight_vector(product: Expr) -> bool:
+    """Whether the right side of a matrix product is called as weights are: w, w2."""
+    while product.head == "group":
+        product = product.args[0]
+    last = product.args[-1]
+    return last.head == "sym" and last.args[0].startswith("w")
 
 
 def is_matrix_product(node: Expr) -> bool:

@@ -1,5 +1,7 @@
 """A text as a graph: what it computes, its leaves, its outputs, how it is shown."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -222,3 +224,12 @@ def test_numbers_stay_exact():
     (statement,) = network(program.graph, "statements").statements
     assert str(statement.written) == "⅓·x + 0.1"
     assert gnn.evaluate(program.loss, x=0) == 0.1
+
+
+@pytest.mark.parametrize(
+    ("product", "shape"), [("x @ W.T", (3,)), ("W @ v", (3,)), ("x @ w", ()), ("relu(x) @ w2", ())]
+)
+def test_a_bias_has_the_shape_of_what_one_sample_adds_it_to(product, shape):
+    shapes = {"x": ("B", 2), "W": (3, 2), "v": (2,), "w": (2,), "w2": (2,)}
+    used = {name: size for name, size in shapes.items() if re.search(rf"\b{name}\b", product)}
+    assert gnn.parse(f"z = {product} + b", used).leaves["b"].shape == shape
