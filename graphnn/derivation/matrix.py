@@ -166,6 +166,8 @@ def _tensors(atoms: list[Atom], free: tuple[Expr, ...], bound: set[Expr]) -> lis
     if len(free) == 2 and sorted(len(i) for _, i in partial) == [1] * len(partial):
         rows = [e for e, index in partial if index == free[:1]]
         columns = [e for e, index in partial if index == free[1:]]
+        if free[0] is free[1]:  # the index 0 of two axes with one element: the order tells
+            rows, columns = rows[:1], rows[1:]
         if rows and columns:
             outer = apply("@", _together(rows), apply("T", _together(columns)))
             return [outer, *whole]

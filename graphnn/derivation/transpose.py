@@ -49,11 +49,18 @@ def why_the_transpose(ctx: Context, cotangents: dict[str, Terms]) -> list[Step]:
     """
     for statement in reversed(ctx.path_statements):
         product = _product(ctx, statement, cotangents[statement.name])
-        inner = [n for n in ctx.operands(statement) if n not in ctx.net.leaves]
+        inner = [
+            n for n in ctx.operands(statement) if n not in ctx.net.leaves and _only_here(ctx, n)
+        ]
         made = None if product is None or not inner else _lines(ctx, product, inner[0])
         if made:
             return made
     return []
+
+
+def _only_here(ctx: Context, name: str) -> bool:
+    """Whether one statement alone sends something back to a value: its gradient is no sum."""
+    return ctx.users[name] == 1
 
 
 def _product(ctx: Context, statement: Statement, upstream: Terms) -> _Product | None:
@@ -213,7 +220,7 @@ def _leaf_line(
     up = element(product.delta, form.index)
     raw = tuple(Term((*form.index, *t.bound), t.deltas, multiply(up, t.body)) for t in found)
     summed = normalise(raw, Knowledge(), indices, ("delta", "like"))
-    if len(summed) != 1 or summed[0].deltas:
+    if len(summed) != 1 or summed[0].deltas or (leaf in ctx.on_path and not _only_here(ctx, leaf)):
         return None
     body = _for_each_sample(summed[0].body, sample, set(ctx.net.leaves)) if sample else None
     total = Term((*sample, *summed[0].bound), (), body or summed[0].body)
