@@ -299,7 +299,8 @@ def _stacked(row: _Row, rows: Sequence[_Row], names: frozenset[str]) -> list[str
             if room >= min(prose_width(rule), RULE_ROOM):
                 line += " &&" + _rule(rule, room, names)
             else:
-                line += " \\\\*\n& && " + _rule(rule, ROOM - left - 2, names)
+                # without a width of its own, so that the rules beside other sides stay near them
+                line += " \\\\*\n& && \\rlap{" + _rule(rule, ROOM - left - 2, names) + "}"
         lines.append(line)
     return lines
 
