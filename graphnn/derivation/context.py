@@ -16,6 +16,7 @@ from graphnn.derivation.index_form import CALLS, IndexForm, Indices, element
 from graphnn.derivation.knowledge import Knowledge, open_hidden
 from graphnn.derivation.magnitudes import ROUNDING, magnitude, magnitude_name
 from graphnn.derivation.shown import literal, reproduces, scalar, summary
+from graphnn.derivation.softmaxes import softmax_name, with_softmax
 from graphnn.derivation.steps import Side
 from graphnn.derivation.values import value
 from graphnn.derivation.written import lettered, ordered
@@ -51,6 +52,7 @@ class Context:
     sizes: dict[str, int] = field(default_factory=dict)
     chosen: dict[Expr, int] = field(default_factory=dict)
     places: dict[str, tuple[Expr, Expr]] = field(default_factory=dict)
+    softmaxes: dict[tuple[str, int], Expr] = field(default_factory=dict)
     named_cotangents: dict[str, Any] | None = None
     notes: dict[str, str] = field(default_factory=dict)
     written: dict[str, tuple[Expr, tuple[Expr, ...]]] = field(default_factory=dict)
@@ -288,6 +290,22 @@ class Context:
             return element(name, outer)
 
         return fold(e, visit)
+
+    def named_softmax(self, e: Expr) -> Expr:
+        """exp(z − max z)/Σ exp(z − max z) as an element of a value of its own: `p[i, j]`."""
+
+        def called(name: str, axis: int, index: tuple[Expr, ...]) -> Expr:
+            if (name, axis) not in self.softmaxes:
+                taken = {*self.net.nodes, *self.extra, *(str(s) for s in self.softmaxes.values())}
+                self.softmaxes[name, axis] = softmax_name(taken)
+            made = str(self.softmaxes[name, axis].args[0])
+            if self.values is not None and made not in self.extra:
+                scores = np.asarray(self.values[name], dtype=np.float64)
+                powers = np.exp(scores - scores.max(axis=axis, keepdims=True))
+                self.extra[made] = powers / powers.sum(axis=axis, keepdims=True)
+            return element(made, index)
+
+        return with_softmax(e, called)
 
     def _argmax(self, whole: Expr, place: int, outer: Sequence[Expr]) -> Any:
         *bound, body = whole.args

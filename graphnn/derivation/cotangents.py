@@ -12,6 +12,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from graphnn.calculus.shapes import shape_text
 from graphnn.derivation.context import Context, cotangent_name
 from graphnn.derivation.index_form import element
 from graphnn.derivation.index_lines import (
@@ -45,7 +46,7 @@ from graphnn.derivation.written import terms_tree
 from graphnn.derivation.zeros import cotangent_reason
 from graphnn.expression.algebra import ONE
 from graphnn.expression.names import show
-from graphnn.expression.tree import Expr, postorder, sym, symbols
+from graphnn.expression.tree import Expr, apply, num, postorder, sym, symbols
 from graphnn.graph.statements import Statement
 
 MAX_INLINED = 16
@@ -93,7 +94,13 @@ def delta_steps(ctx: Context, index: bool = False, locals_: bool = True) -> list
     if not locals_:
         return steps
     slopes = local_lines(ctx, section, index)
-    steps = [*_place_steps(ctx, section), *slopes, *steps, *reuse(ctx, steps, section)]
+    steps = [
+        *_softmax_steps(ctx, section),
+        *_place_steps(ctx, section),
+        *slopes,
+        *steps,
+        *reuse(ctx, steps, section),
+    ]
     steps += two_deltas(steps, section)
     steps += [
         replace(step, section=section)
@@ -163,6 +170,33 @@ def _place_steps(ctx: Context, section: str) -> list[Step]:
         else:
             sides = (ctx.result(found),)
             steps.append(Step("local", "", lhs, sides, rule, section=section, value=found))
+    return steps
+
+
+def _softmax_steps(ctx: Context, section: str) -> list[Step]:
+    """What p stands for, where the author never wrote a softmax."""
+    steps = []
+    for (name, axis), called in ctx.softmaxes.items():
+        shape = ctx.net.nodes[name].shape
+        along = [] if axis == len(shape) - 1 else [apply("=", sym("axis"), num(axis))]
+        found = ctx.extra.get(str(called.args[0]))
+        sides = [Side(apply("softmax", sym(name), *along))]
+        if found is not None:
+            sides.append(ctx.result(found))
+        rule = f"a name for exp({show(name)})/Σexp({show(name)})"
+        steps.append(
+            Step(
+                "local",
+                "",
+                called,
+                tuple(sides),
+                rule,
+                section=section,
+                shapes=shape_text(shape),
+                value=found,
+                define=True,
+            )
+        )
     return steps
 
 
@@ -372,7 +406,5 @@ def _uses(ctx: Context, name: str) -> list[str]:
 
 
 def _shapes(ctx: Context, name: str) -> str:
-    from graphnn.calculus.shapes import shape_text
-
     shape = ctx.net.nodes[name].shape
     return shape_text(shape) if shape else ""

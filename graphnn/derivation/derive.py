@@ -118,7 +118,7 @@ def derive(
     if lr is not None:
         steps += _updates(ctx, lr)
     leaves = [h for h in (*graph.inputs, *graph.parameters) if h.name in wanted]
-    steps += stable_step(handle, leaves, given if ctx.values is not None else None)
+    steps += stable_step(handle, leaves, given if ctx.values is not None else None, net.names)
     if stable:
         tables += stable_tables(handle, given if ctx.values is None else ctx.values)
     gradients = None if ctx.values is None else {n: _gradient(ctx, n) for n in wanted}

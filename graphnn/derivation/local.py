@@ -11,7 +11,7 @@ from graphnn.derivation.index_form import CALLS, IndexForm
 from graphnn.derivation.knowledge import open_hidden
 from graphnn.derivation.simplify import cancelled, normalise
 from graphnn.derivation.terms import Term, Terms, local_terms
-from graphnn.expression.algebra import ONE, negate
+from graphnn.expression.algebra import ONE, negate, terms
 from graphnn.expression.functions import FUNCTIONS
 from graphnn.expression.names import parts as name_parts
 from graphnn.expression.tree import Expr, apply, postorder, sym
@@ -31,14 +31,20 @@ def local(ctx: Context, statement: Statement, name: str) -> Terms:
     found = local_terms(form, name, ctx.index(name), ctx.indices)
     rules = ("hidden", "delta", "like", "fact")
     return tuple(
-        Term(t.bound, t.deltas, cancelled(t.body) if form.hidden else t.body)
+        Term(t.bound, t.deltas, cancelled(t.body) if form.hidden or _repeats(t.body) else t.body)
         for t in normalise(found, ctx.known, ctx.indices, rules)
     )
 
 
+def _repeats(body: Expr) -> bool:
+    """Whether a sum has a term twice: n + n."""
+    summands = terms(body)
+    return len(set(summands)) < len(summands)
+
+
 def opened(ctx: Context, e: Expr) -> Expr:
     """An expression without hidden values."""
-    return ctx.named_argmax(open_hidden(e, ctx.hidden_forms, ctx.indices))
+    return ctx.named_softmax(ctx.named_argmax(open_hidden(e, ctx.hidden_forms, ctx.indices)))
 
 
 def opened_terms(ctx: Context, found: Terms) -> Terms:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from graphnn.derivation.index_form import INDEX
 from graphnn.derivation.terms import Term, Terms
-from graphnn.expression.algebra import Product, add, join_product, split_product
+from graphnn.expression.algebra import Product, add, join_product, split_product, terms
 from graphnn.expression.tree import BINDERS, Expr, apply, num, postorder, rebuild, sym
 
 Atom = tuple[Expr, tuple[Expr, ...]]
@@ -25,7 +25,20 @@ def matrix_form(found: Terms, free: Sequence[Expr]) -> Expr | None:
         if part is None:
             return None
         parts.append(part)
-    return add(*parts) if parts else num(0)
+    return _positive_first(add(*parts)) if parts else num(0)
+
+
+def _positive_first(e: Expr) -> Expr:
+    """The sum with a positive term in front: p − y, not −y + p."""
+    if e.head != "+":
+        return e
+    parts = terms(e)
+    ahead = next((k for k, part in enumerate(parts) if not _is_negative(part)), 0)
+    return add(parts[ahead], *parts[:ahead], *parts[ahead + 1 :])
+
+
+def _is_negative(e: Expr) -> bool:
+    return bool(split_product(e).coefficient < 0)
 
 
 def _term(term: Term, free: tuple[Expr, ...]) -> Expr | None:

@@ -22,6 +22,12 @@ _ACTIVATIONS = {row.partition("(")[0].strip() for row in ACTIVATIONS.splitlines(
 _STRUCTURES = frozenset({"reshape", "concat", "split"})
 """Ops that are not formulas: always statements of their own, since they have no index form."""
 
+_PRODUCTS = frozenset({"matmul", "dot", "conv2d", "einsum"})
+_LINEAR = frozenset(
+    {"add", "subtract", "negate", "transpose", "getitem", "sum", "mean", "trace", "diagonal"}
+)
+_ARITHMETIC = frozenset({"power", "multiply", "divide"})
+
 
 def written_handles(ends: Iterable[Handle]) -> list[Handle]:
     """The handles a reader sees, in the order made: the insides of composites are left out."""
@@ -98,9 +104,22 @@ class Naming:
             return "z"
         if function_of(handle) in _ACTIVATIONS:
             return "a"
+        if self._holds_product(handle) and any(not _keeps_products(u, handle) for u in users):
+            return "u" if any(function_of(u) in _ARITHMETIC for u in users) else "z"
         if len(users) > 1 and _compound(handle):
             return "u"
         return "u" if height > MAX_WRITTEN_DEPTH else ""
+
+    def _holds_product(self, handle: Handle) -> bool:
+        """Whether a matrix product or a convolution is written out in this part."""
+        stack = [handle]
+        while stack:
+            part = stack.pop()
+            if part.serial not in self.named:
+                if function_of(part) in _PRODUCTS:
+                    return True
+                stack.extend(operands_of(part))
+        return False
 
     def _paths(self) -> dict[Node, str]:
         """The compound summands of a one-statement network that share a leaf."""
@@ -153,6 +172,15 @@ def is_computed(handle: Handle) -> bool:
 def _compound(handle: Handle) -> bool:
     """More than a leaf or the negative of one."""
     return is_computed(handle) and function_of(handle) not in ("negate", "transpose", "getitem")
+
+
+def _keeps_products(user: Handle, operand: Handle) -> bool:
+    """Whether a line for `user` still reads well with a product of matrices inside: x W − y."""
+    function = function_of(user)
+    if function in ("multiply", "divide"):
+        above = function == "multiply" or operands_of(user)[0] is operand
+        return above and not any(o.shape for o in operands_of(user) if o is not operand)
+    return function in _LINEAR | _PRODUCTS
 
 
 def is_turned(handle: Handle) -> bool:

@@ -62,15 +62,19 @@ def stabilise(graph: Graph) -> Graph:
     return _with_images(work.graph, work.image)
 
 
-def applied(graph: Graph) -> list[Rewrite]:
+def applied(graph: Graph, names: Mapping[Node, str] | None = None) -> list[Rewrite]:
     """What `stabilise` recognises in a graph, operands before their users.
+
+    It is told in the names of the graph, and in `names` of what has none there.
 
     >>> import graphnn as gnn
     >>> x = gnn.input("x")
     >>> [f"{r.name}: {r.before} → {r.after}" for r in applied(gnn.log(1 + gnn.exp(-x)))]
     ['softplus: log(1 + exp(−x)) → softplus(−x)']
     """
-    return [rewrite for described in _run(graph).found for rewrite in described()]
+    work = _run(graph)
+    work.called = names or {}
+    return [rewrite for described in work.found for rewrite in described()]
 
 
 def _run(graph: Graph, table: tuple[Row, ...] = TABLE) -> _Pass:
@@ -102,6 +106,7 @@ class _Pass:
         self.variables: set[Node] = set()
         self.closed: set[Node] = set()
         self.found: list[Described] = []
+        self.called: Mapping[Node, str] = {}
         self.origin: dict[Node, Node] = {}
         self.steps: Counter[Node] = Counter()
 
@@ -262,7 +267,8 @@ class _Pass:
 
     @cached_property
     def _names(self) -> dict[Node, str]:
-        return {node: names[0] for node, names in self.graph.names.items()}
+        given = {node: names[0] for node, names in self.graph.names.items()}
+        return {**self.called, **given}
 
     @cached_property
     def _products(self) -> dict[Expr, str]:

@@ -2,7 +2,7 @@
 
 The user's names come first. With `detail="paths"` an unnamed part gets a name of its own where it
 is used twice, where it is the argument or the value of an activation inside something larger
-(z and a), or where a network of one statement would otherwise hide its paths (u, v, u₁ …).
+(z and a), where a product of matrices is squared, multiplied or an argument (u, z), or where a network of one statement would otherwise hide its paths (u, v, u₁ …).
 `"statements"` never splits (but for reshape, concat and split, which are no formulas); `"ops"`
 names every operation, and opens composites.
 """
