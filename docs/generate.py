@@ -45,7 +45,7 @@ L = mean((y - a)^2)               the last statement that nothing else uses is t
 | `a * b`, `a ⊙ b` | product | element by element |
 | `a / b` | quotient | element by element; a product without a sign below the line needs brackets: `1/(2x)` |
 | `a^n`, `a**n`, `a²` | power | element by element |
-| `A.T`, `Aᵀ` | | transpose |
+| `A.T`, `Aᵀ`, `A^T` | | transpose |
 | `½`, `√x` | number, root | |
 | `<`, `<=`, `==`, `!=`, `and` | condition, for `where(c, a, b)` | |
 | `Σ_i x[i]`, `Σ_{{i,j}} …` | sum over indices | |

@@ -166,6 +166,13 @@ def test_spellings_of_values(run, words):
     assert "1/3·2" in shown
 
 
+def test_an_option_without_its_value_is_named(capsys):
+    assert main(["derive", "L = x^2", "--wrt"]) == 2
+    assert capsys.readouterr().err == (
+        "graphnn: --wrt needs a value: graphnn COMMAND --help says which\n"
+    )
+
+
 def test_a_small_value(run):
     assert "0.001·2" in run("derive", "w*x", "w=1e-3", "x=2")
 

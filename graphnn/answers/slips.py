@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from itertools import combinations
 
 import numpy as np
@@ -67,6 +68,11 @@ def constant(wrong: Wrong) -> Iterator[Slip]:
             break
     first = known[0][1]
     alike = all(abs(f - first) <= 1e-7 * max(abs(first), 1e-300) for _, f in known)
+    if len(known) == 1 and np.size(wrong.wanted[known[0][0]]) == 1:
+        # one number is some multiple of every other: only a small fraction tells something
+        small = Fraction(first).limit_denominator(4)
+        alike = abs(small) <= 4 and abs(first - small) <= 5e-3 * abs(first)
+        first = float(small)
     if alike and abs(first) > 1e-12 and abs(first - 1) > 1e-9 and abs(first + 1) > 1e-9:
         yield Slip("constant", f"off by the constant factor {short_number(first)}")
 

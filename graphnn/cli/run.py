@@ -87,7 +87,10 @@ def arranged(words: Sequence[str], options: dict[str, bool]) -> list[str]:
         elif word in options or re.fullmatch(r"--[a-z][a-z-]*", name):
             found.append(word)
             if options.get(word):
-                found.extend(value for value in [next(rest, None)] if value is not None)
+                value = next(rest, None)
+                if value is None:
+                    raise GraphError(f"{word} needs a value: graphnn COMMAND --help says which")
+                found.append(value)
         else:
             others.append(word)
     return [*found, "--", *others]

@@ -16,7 +16,7 @@ from graphnn.derivation.context import Context
 from graphnn.derivation.cotangents import delta_steps
 from graphnn.derivation.evaluation import fed_numbers, make_context
 from graphnn.derivation.index_form import element
-from graphnn.derivation.local import opened
+from graphnn.derivation.local import written_out
 from graphnn.derivation.mode_work import held
 from graphnn.derivation.modes import mode_tables
 from graphnn.derivation.paths import (
@@ -235,7 +235,7 @@ def _forward(ctx: Context, index: bool) -> list[Step]:
         written = s.written
         form = ctx.forms[s.name]
         if index and form is not None and s.index is None:
-            lhs, written = ctx.letters([element(s.name, form.index), opened(ctx, form.tree)])
+            lhs, written = ctx.letters([element(s.name, form.index), written_out(ctx, form.tree)])
         result = None if ctx.values is None else ctx.values[s.name]
         shape = ctx.net.nodes[s.name].shape
         first = ctx.net.names[s.node]

@@ -15,7 +15,7 @@ from functools import cache
 from graphnn.calculus.formula import Formula, Lookup, read_symbol
 from graphnn.calculus.polynomial import Polynomial, single_axis, to_expression
 from graphnn.calculus.tables import ACTIVATIONS, definition
-from graphnn.expression.algebra import add, multiply
+from graphnn.expression.algebra import add, as_condition, multiply
 from graphnn.expression.tree import (
     BINDERS,
     Expr,
@@ -245,7 +245,7 @@ def _body(formula: Formula, reads: dict[str, Expr], names: dict[str, Expr]) -> E
         elif node.head == "extent":
             results[node] = to_expression(extents[str(node.args[0].args[0])])
         else:
-            results[node] = rebuild(node, [results[c] for c in children(node)])
+            results[node] = as_condition(rebuild(node, [results[c] for c in children(node)]))
     return results[formula.body]
 
 

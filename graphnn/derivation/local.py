@@ -42,9 +42,14 @@ def _repeats(body: Expr) -> bool:
     return len(set(summands)) < len(summands)
 
 
-def opened(ctx: Context, e: Expr) -> Expr:
+def written_out(ctx: Context, e: Expr) -> Expr:
     """An expression without hidden values."""
-    return ctx.named_softmax(ctx.named_argmax(open_hidden(e, ctx.hidden_forms, ctx.indices)))
+    return ctx.named_argmax(open_hidden(e, ctx.hidden_forms, ctx.indices))
+
+
+def opened(ctx: Context, e: Expr) -> Expr:
+    """An expression without hidden values; a softmax that nobody wrote goes by a name."""
+    return ctx.named_softmax(written_out(ctx, e))
 
 
 def opened_terms(ctx: Context, found: Terms) -> Terms:

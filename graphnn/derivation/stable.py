@@ -14,7 +14,7 @@ import numpy as np
 
 from graphnn.derivation.steps import Side, Step
 from graphnn.errors import GraphError
-from graphnn.expression.algebra import add, terms
+from graphnn.expression.algebra import add, as_condition, terms
 from graphnn.expression.names import show
 from graphnn.expression.tree import Expr, apply, fold, num
 from graphnn.graph.evaluate import evaluate_nodes
@@ -118,12 +118,7 @@ def as_written(e: Expr) -> Expr:
         if node.head in _WRITTEN:
             x, *axis = parts
             return _WRITTEN[node.head](x, axis)
-        if node.head == "!=" and parts[1] is num(0) and parts[0].head == "where":
-            condition: Expr
-            condition, *cases = parts[0].args
-            if cases == [num(1), num(0)]:
-                return condition
-        return apply(_CALLED.get(node.head, node.head), *parts)
+        return as_condition(apply(_CALLED.get(node.head, node.head), *parts))
 
     return fold(e, visit)
 

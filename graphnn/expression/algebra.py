@@ -199,6 +199,32 @@ def where(condition: Expr, then: Expr, other: Expr) -> Expr:
     return then if then is other else apply("where", condition, then, other)
 
 
+def as_condition(e: Expr) -> Expr:
+    """`where(c, 1, 0) ≠ 0` is c: what a condition that was computed as a number says.
+
+    >>> from graphnn.expression.tree import num, sym
+    >>> c = apply(">", sym("x"), num(0))
+    >>> as_condition(apply("!=", where(c, num(1), num(0)), num(0))) is c
+    True
+    """
+    if e.head != "!=" or e.args[1] is not ZERO:
+        return e
+    made = condition_of(e.args[0])
+    return e if made is None else made
+
+
+def condition_of(e: Expr) -> Expr | None:
+    """The condition c of `where(c, 1, 0)`; `c and d` for a product of two, else None."""
+    if e.head == "where" and e.args[1:] == (ONE, ZERO):
+        condition: Expr = e.args[0]
+        return condition
+    if e.head not in ("*", "⊙"):
+        return None
+    both = [condition_of(part) for part in e.args]
+    left, right = both
+    return None if left is None or right is None else apply("and", left, right)
+
+
 def terms(e: Expr) -> list[Expr]:
     """The summands of `e` in order, with their signs: `a − b` is [a, −b]."""
     found: list[Expr] = []

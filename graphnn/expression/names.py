@@ -184,5 +184,5 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """
     names = list(known)
     near = [other for other in names if other.casefold() == name.casefold()]
-    near += difflib.get_close_matches(name, names, 1, 0.6)
+    near += difflib.get_close_matches(name, names, 1, 0.65)
     return f"; did you mean {near[0]}?" if near else ""

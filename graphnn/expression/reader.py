@@ -184,6 +184,20 @@ def _check_size(tree: Expr, text: str, offset: int) -> None:
         raise TextError(message, text, *place_of(text, offset))
 
 
+_TO_THE_T = re.compile(r"\^(?:T(?!\w)|\{T\}|⊤)")
+
+
+def _with_transposes(text: str) -> str:
+    """`x^T` as xᵀ, every place kept; where T is a name of the text, x^T is a power.
+
+    >>> _with_transposes("Q@K^T"), _with_transposes("T: (); y = x^T")
+    ('Q@Kᵀ ', 'T: (); y = x^T')
+    """
+    if re.search(r"(?<![\w^{.])T(?!\w)", text):
+        return text
+    return _TO_THE_T.sub(lambda found: "ᵀ" + " " * (len(found[0]) - 1), text)
+
+
 def _plain(text: str) -> tuple[str, list[int]]:
     """Blank comments and the line breaks inside brackets, keeping every place; find the ends.
 
@@ -191,6 +205,7 @@ def _plain(text: str) -> tuple[str, list[int]]:
     """
     if len(text) > MAX_LENGTH:
         raise TextError(f"the text has {len(text):,} characters; at most {MAX_LENGTH:,} are read")
+    written = _with_transposes(text)
     letters: list[str] = []
     ends: list[int] = []
     opened: list[int] = []
@@ -203,7 +218,7 @@ def _plain(text: str) -> tuple[str, list[int]]:
                 ends.append(place)
             continue
         comment = comment or letter == "#"
-        letters.append(" " if comment else letter)
+        letters.append(" " if comment else written[place])
         if comment:
             continue
         if letter in "([{":

@@ -15,6 +15,7 @@ from graphnn.calculus.instance import instantiate
 from graphnn.calculus.polynomial import Polynomial
 from graphnn.calculus.shapes import shape_text
 from graphnn.errors import DtypeError, GraphError, ShapeError
+from graphnn.expression.names import show
 from graphnn.expression.tree import COMPARISONS, Expr, children
 from graphnn.graph.handle import Handle, Written, user_place
 from graphnn.graph.node import FLOATS, Node, array_value, constant, make
@@ -123,7 +124,8 @@ def apply(
     try:
         made = instantiate(definition, tuple(h.shape for h in arguments), sizes)
     except ShapeError as error:
-        raise ShapeError(error.message, user_place()) from None
+        message = f"{error.message}{_called(definition, arguments)}"
+        raise ShapeError(message, user_place()) from None
     nodes = [
         handles[use].node if isinstance(use, str) else arguments[use].node for use in made.uses
     ]
@@ -131,6 +133,17 @@ def apply(
     provenance = written or Written(function, tuple(arguments), tuple(sorted(given.items())))
     node = formula_node(made.formula, nodes, dtype or _result_dtype(made.formula, nodes, function))
     return Handle(node, provenance)
+
+
+def _called(definition: Definition, arguments: Sequence[Handle]) -> str:
+    """What the user calls the operands of a definition: `; here a is W, b is x`."""
+    said = []
+    for formal, handle in zip(definition.operands, arguments, strict=False):
+        leaf = handle.node.op in ("input", "parameter")
+        own = handle.name or (handle.node.attribute("name") if leaf else None)
+        if own is not None and own != formal:
+            said.append(f"{formal} is {show(own)}")
+    return f"; here {', '.join(said)}" if said else ""
 
 
 def formula_node(formula: Formula, operands: Sequence[Node], dtype: str | None = None) -> Node:

@@ -12,6 +12,7 @@ from typing import Any
 
 from graphnn.calculus.formula import Formula, Lookup, rename_symbols
 from graphnn.calculus.polynomial import Polynomial, to_expression
+from graphnn.expression.algebra import condition_of
 from graphnn.expression.tree import Expr, Number, apply, num, sym
 from graphnn.graph.handle import GradientOf, Handle, Written
 from graphnn.graph.node import Array, Node, scalar_value
@@ -48,6 +49,8 @@ def written_tree(handle: Handle, trees: dict[int, Expr]) -> tuple[Expr, tuple[Ex
             # several ops in index notation: shown as they were typed
             typed = dict(made.parameters)
             return typed["tree"], typed["index"]
+        case "where" if (condition := condition_of(parts[0])) is not None:
+            return apply("where", condition, *parts[1:]), None
         case "vector":
             return apply("vector", *parts), None
     parameters = [

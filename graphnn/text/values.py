@@ -64,7 +64,10 @@ def _pairs(text: str) -> list[tuple[str, str]]:
         start = _START.match(text, place)
         if start is None:
             word = text[place:].strip().partition("\n")[0]
-            raise GraphError(f"{_short(word)} is no NAME=VALUE; write x=2")
+            hint = "write x=2"
+            if word[0] in "=+-*/@^−·)":
+                hint = 'a network with spaces stands in quotes: "z = w*x + b"'
+            raise GraphError(f"{_short(word)} is no NAME=VALUE; {hint}")
         place, end = start.end(), start.end()
         level = 0
         while end < len(text):

@@ -116,6 +116,14 @@ def test_a_number_is_held_against_the_digits_it_was_typed_with() -> None:
     assert gnn.check(graph, "dL/dw = (a - y)*a*(1 - a)*x = -0.106", AT)
 
 
+def test_a_number_is_off_by_a_small_factor_or_by_none() -> None:
+    graph = gnn.parse(NEURON).graph
+    doubled = gnn.check(graph, "dL/dw = -0.2115", AT).slip
+    assert doubled is not None
+    assert doubled.message.endswith("the constant factor 2")
+    assert gnn.check(graph, "dL/dw = -0.2", AT).slip is None
+
+
 def test_the_convention_decides_at_a_kink() -> None:
     graph = gnn.parse("L = relu(z)").graph
     assert gnn.check(graph, "dL/dz = where(z > 0, 1, 0)", {"z": 0})

@@ -62,6 +62,21 @@ ROWS = [
         {},
         ["log(exp(z − max(z, axis=1))/sum(exp(z − max(z, axis=1)), axis=1)) = log_softmax(z)"],
     ),
+    # a condition is written once
+    (
+        "x: (3,); y = where(x > 0.5, x^2, -x); L = y@y",
+        "x",
+        {},
+        ["∂y/∂x = where(x > 0.5, 2·x, −1)"],
+    ),
+    (
+        "x: (3,); L = sum(where(x > 0.3 and x < 0.6, x^2, -x))",
+        "x",
+        {},
+        ["sum(where(x > 0.3 and x < 0.6, x², −x))", "= where(x > 0.3 and x < 0.6, 2·x, −1)"],
+    ),
+    # a transpose as it is typed in haste
+    ("Q: (2,3); K: (2,3); S = Q@K^T; L = sum(S^2)", "Q", {}, ["S (2, 2) = Q Kᵀ", "= 2·S K"]),
 ]
 
 
@@ -93,3 +108,10 @@ def test_a_loss_on_scores_is_not_said_to_overflow():
     assert "overflow" not in gnn.derive(program.graph, wrt="z").text()
     program = gnn.parse("z: (3,); y: (3,); L = -sum(y*log(softmax(z)))")
     assert "overflow" in gnn.derive(program.graph, wrt="z").text()
+
+
+def test_what_was_written_as_a_softmax_keeps_its_own_name():
+    program = gnn.parse("x: (3,); h = softmax(x); L = sum(h^2)")
+    shown = gnn.derive(program.graph, wrt="x", index=True).text()
+    assert "h[i] (3,) = exp(x[i]" in plain(shown)
+    assert "p[" not in shown

@@ -14,6 +14,10 @@ ROWS = [
     ("a = sigmoid(z); z = w*x", "z is used before its definition in line 1; move it up", "z)"),
     ("w = w - 0.1*g", "w is already an input of this statement; give the result another name (w1 = …)", "w = w"),
     ("sigmod(x)", "unknown function sigmod; did you mean sigmoid?", "sigmod"),
+    ("huber(x)", "unknown function huber; there are exp, log, sqrt, sin", "huber"),
+    # the operands of an op go by the user's names
+    ("r: (3); W: (3,2); W @ r", "dimension 0 of b has size 3; in matmul(a, b): y[i] += a[i,j]*b[j] with a: (3, 2), b: (3,); here a is W, b is r", "@ r"),
+    ("X: (1,5,5,1); K: (3,3,1,1); conv2d(X, K)", "here K is X, x is K", "conv2d"),
     # names
     ("x = 1\nx = 2", "x is defined twice, first in line 1", "x = 2"),
     ("z = x y\nz: (2)", "z is computed in line 1; leave its declaration out", "z: (2)"),

@@ -49,6 +49,10 @@ def test_assignments(words, values):
     ("words", "message"),
     [
         (["2"], "'2' is no NAME=VALUE; write x=2"),
+        (
+            ["=", "w*x", "+", "b"],
+            "'=' is no NAME=VALUE; a network with spaces stands in quotes: \"z = w*x + b\"",
+        ),
         (["x="], "x has no value; write x=2"),
         (["x=1", "x=2"], "x is given twice"),
         (["x==2"], "'x==2' is no NAME=VALUE; write x=2"),
