@@ -42,6 +42,9 @@ def functions(
         check_suffix(target, (".svg", ".png"))
     listed = names or [name for group in GROUPS.values() for name in group]
     rows = [function_row(name) for name in listed]
+    plotted = [row for row in rows if row.group != "losses" and row.name != "softmax"]
+    if output and not plotted:
+        raise GraphError(f"a plot shows functions of one number; {', '.join(listed)} is none")
     if latex:
         say(_latex(rows))
     elif markdown:
@@ -55,7 +58,7 @@ def functions(
                 if names:
                     say(f"{steps_of(row.name).text()}\n")
     for target in output or ():
-        _plot([row for row in rows if row.group != "losses" and row.name != "softmax"], target)
+        _plot(plotted, target)
         say(f"wrote {target}\n")
 
 

@@ -258,6 +258,12 @@ def test_the_command_prints_every_form(capsys, tmp_path):
     assert "there is no row for nothing" in capsys.readouterr().err
 
 
+def test_a_plot_of_what_is_no_function_of_one_number_is_refused(capsys, tmp_path):
+    assert main(["functions", "mse", "-o", str(tmp_path / "a.svg")]) == 2
+    assert "a plot shows functions of one number; mse is none" in capsys.readouterr().err
+    assert not (tmp_path / "a.svg").exists()
+
+
 def test_plots_are_deterministic(tmp_path):
     pytest.importorskip("matplotlib", reason="matplotlib (extra `plot`) draws")
     files = [tmp_path / "a.svg", tmp_path / "b.svg"]

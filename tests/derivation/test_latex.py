@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 import graphnn as gnn
+from graphnn.cli import main
 from graphnn.derivation.latex_prose import prose
 from graphnn.derivation.latex_width import width
 from graphnn.expression.reader import read_scalar
@@ -141,6 +142,12 @@ def complaints(source, folder):
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_the_document_compiles_and_fits(name, tmp_path):
     assert complaints(CASES[name]().latex(document=True), tmp_path) == []
+
+
+@needs_tex
+def test_the_table_of_functions_compiles_and_fits(capsys, tmp_path):
+    assert main(["functions", "--latex"]) == 0
+    assert complaints(capsys.readouterr().out, tmp_path) == []
 
 
 @needs_tex
