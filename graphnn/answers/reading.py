@@ -234,6 +234,9 @@ def _check_known(
 ) -> None:
     for name in (found.above, found.below):
         if name not in known:
+            if re.fullmatch(r"[2-9]\w*", name):
+                message = "a second derivative is no answer: check ∂L/∂w, the first one"
+                raise TextError(message, text, *where)
             hint = did_you_mean(name, known)
             listed = ", ".join(map(show, list(known)[:12]))
             message = f"there is no {show(name)} in the network{hint or f'; it has {listed}'}"

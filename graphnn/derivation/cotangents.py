@@ -385,7 +385,10 @@ def _with_whole(
         shown = whole_form
     why = "; ".join(["the δs written out", CANCELLED, *facts])
     at = next((k for k, side in enumerate(sides) if side.kind != "symbols"), len(sides))
-    return [*sides[:at], Side(shown, rule=why), *sides[at:]]
+    after = sides[at:]
+    if shown.head == "num" and after and after[-1].expr is shown:
+        after = []  # the number is the value: said once
+    return [*sides[:at], Side(shown, rule=why), *after]
 
 
 def _plain_rule(ctx: Context, name: str, user: Statement) -> str:

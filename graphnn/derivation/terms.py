@@ -100,7 +100,8 @@ def _inwards(node: Expr, indices: Indices) -> list[_Inward]:
         case (("*" | "⊙" | "·"), (u, v)):
             return [(u, (), (v,), (), ()), (v, (u,), (), (), ())]
         case "/", (u, v):
-            below = negate(divide(u, power(v, num(2))))
+            square = v.args[0] if v.head == "sqrt" else power(v, num(2))
+            below = negate(divide(u, square))
             return [(u, (), (divide(ONE, v),), (), ()), (v, (below,), (), (), ())]
         case "^", (u, n):
             return [(u, (multiply(n, power(u, add(n, num(-1)))),), (), (), ())]

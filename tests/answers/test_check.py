@@ -7,6 +7,7 @@ import pytest
 
 import graphnn as gnn
 from graphnn.cli import main
+from graphnn.errors import GraphError
 
 NEURON = "z = w*x + b; a = sigmoid(z); L = (y - a)^2/2"
 AT = {"x": 2, "y": 1, "w": 0.5, "b": 0}
@@ -122,6 +123,12 @@ def test_a_number_is_off_by_a_small_factor_or_by_none() -> None:
     assert doubled is not None
     assert doubled.message.endswith("the constant factor 2")
     assert gnn.check(graph, "dL/dw = -0.2", AT).slip is None
+
+
+def test_a_second_derivative_is_refused_in_words() -> None:
+    with pytest.raises(GraphError) as caught:
+        gnn.check(gnn.parse("L = x^3").graph, "d2L/dx2 = 6x")
+    assert "a second derivative is no answer" in caught.value.message
 
 
 def test_the_convention_decides_at_a_kink() -> None:

@@ -75,6 +75,8 @@ ROWS = [
         {},
         ["sum(where(x > 0.3 and x < 0.6, x², −x))", "= where(x > 0.3 and x < 0.6, 2·x, −1)"],
     ),
+    # the square of a root is what stands under it
+    ("Q: (2,3); K: (2,3); A = softmax(Q K^T/sqrt(d)); L = sum(A^2)", "d", {}, ["/(2·d·sqrt(d))"]),
     # a transpose as it is typed in haste
     ("Q: (2,3); K: (2,3); S = Q@K^T; L = sum(S^2)", "Q", {}, ["S (2, 2) = Q Kᵀ", "= 2·S K"]),
 ]
@@ -101,6 +103,14 @@ def test_the_line_of_a_lecture_stands_there(text, wrt, options, wanted):
         assert line in shown, shown
     made = gnn.derive(program.graph, wrt=wrt, at=values_for(program), **options)
     assert np.isfinite(made.gradients[wrt]).all()
+
+
+def test_a_number_that_is_the_whole_gradient_is_said_once():
+    program = gnn.parse("W: (2,2); x: (2,); b: (); z = W*x + b; L = sum(z)")
+    at = {"W": [[1, 2], [3, 4]], "x": [1, 2], "b": 1}
+    shown = plain(gnn.derive(program.graph, wrt="b", at=at).text())
+    assert "= 4 the δs written out" in shown
+    assert shown.count("= 4") == 1
 
 
 def test_a_loss_on_scores_is_not_said_to_overflow():

@@ -56,7 +56,7 @@ def test_an_expression_without_a_name_is_f():
             [
                 "c = x > 0",
                 "d = y > 0",
-                "f = where(where(where(c, 1, 0)·where(d, 1, 0), 1, 0)·where(x < 9, 1, 0), x, y)",
+                "f = where(c and d and x < 9, x, y)",
             ],
         ),
         ("android + forest·inner", ["f = android + forest·inner"]),
