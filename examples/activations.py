@@ -26,12 +26,18 @@ class Values(Case):
 FUNCTIONS = ["sigmoid", "tanh", "relu", "leaky_relu", "elu", "softplus", "swish"]
 
 
+ROWS = "linear step sigmoid tanh relu softplus leaky_relu elu "
+ROWS += "sign parametric_relu softmax swish"
+"""Lecture 2's rows in its order, and the four that it leaves out."""
+
+
 def table(case):
     """The rows of `graphnn functions`, in columns."""
     import graphnn as gnn
 
     lines = [("f", "f(x)", "f′(x)", "range", "at 0")]
-    for row in gnn.functions():
+    found = {row.name: row for row in gnn.functions()}
+    for row in (found[name] for name in ROWS.split()):
         slope = str(row.derivative) if row.by_value is None else str(row.by_value)
         taken = "; ".join(f"{kink.taken}, a convention" for kink in row.kinks)
         lines.append((row.name, str(row.formula), slope, row.range, taken))
@@ -118,7 +124,8 @@ CASES = [
         "\n".join(f"f{k} = {name}(x)" for k, name in enumerate(FUNCTIONS, 1)),
         {"x": -0.5},
         given=table,
-        remark="Lecture 1's sgn is 1 at 0; sign is 0 there, as in NumPy and PyTorch.",
+        remark="Lecture 2's table has no sign, parametric ReLU, softmax and swish: the last four rows.\n"
+        "Lecture 1's sgn is 1 at 0; sign is 0 there, as in NumPy and PyTorch.",
     ),
     Case(
         "tanh",

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from graphnn.derivation.magnitudes import ROUNDING
 from graphnn.derivation.steps import Side, Step
 from graphnn.errors import GraphError
 from graphnn.expression.algebra import add, as_condition, terms
@@ -134,7 +135,10 @@ def _apart(before: Expr, after: Expr) -> tuple[Expr, Expr]:
 
 
 def _gap(loss: Handle, wrt: Sequence[Handle], values: Mapping[str, Any] | None) -> float | None:
-    """The largest norm-wise difference of the two gradients; None where neither can be computed."""
+    """The largest norm-wise difference of the two gradients; None where neither can be computed.
+
+    Terms that cancel leave rounding of their own size: a gradient is held to the largest of them.
+    """
     if not wrt or any(size != 1 for size in loss.shape):
         return None
     gradients = grad(loss, list(wrt))
@@ -143,19 +147,30 @@ def _gap(loss: Handle, wrt: Sequence[Handle], values: Mapping[str, Any] | None) 
     fed = values if values is not None else _points(ours)
     if fed is None:
         return None
-    mine = evaluate_nodes([h.node for h in ours.outputs.values()], fed, rounded=False)
+    ends = [h.node for h in ours.outputs.values()]
+    wanted = [*ends, *(part for end in ends for part in _added(end))]
+    mine = evaluate_nodes(wanted, fed, rounded=False)
     other = evaluate_nodes([h.node for h in theirs.outputs.values()], fed, rounded=False)
     worst = 0.0
     for name in ours.outputs:
         a, b = mine[ours.outputs[name].node], other[theirs.outputs[name].node]
         if not np.all(np.isfinite(a)):
             return None
-        worst = max(worst, float(np.max(np.abs(a - b), initial=0)) / _scale(a))
+        left = ROUNDING * max(
+            (_size(mine[n]) for n in _added(ours.outputs[name].node)), default=0.0
+        )
+        gap = max(_size(a - b) - left, 0.0)
+        worst = max(worst, gap / max(_size(a), 1e-12))
     return worst
 
 
-def _scale(x: Any) -> float:
-    return max(float(np.max(np.abs(x), initial=0)), 1e-12)
+def _added(node: Node) -> tuple[Node, ...]:
+    """The contributions that a gradient adds up."""
+    return node.operands if node.kind in ("accumulate", "add", "subtract") else ()
+
+
+def _size(x: Any) -> float:
+    return float(np.max(np.abs(x), initial=0))
 
 
 def _points(graph: Graph) -> dict[str, Any] | None:

@@ -164,3 +164,10 @@ def test_a_symbolic_size_is_said():
     shown = gnn.derive(program.loss, "w", stable=True).text()
     assert "A size is symbolic" in shown
     assert "L = mean(softplus(z))" in shown
+
+
+def test_gradients_that_cancel_are_held_to_the_size_of_their_terms():
+    at = {"x": -1.278464542761074}  # the least swish: its derivative is 0 but for rounding
+    made = gnn.derive(gnn.parse("f = x*σ(x)").loss, "x", at)
+    assert abs(float(made.gradients["x"])) < 1e-15
+    assert "agree with these (checked)" in made.text()
