@@ -22,10 +22,12 @@ from graphnn.derivation.steps import Step
 from graphnn.errors import GraphError
 from graphnn.expression.latex import to_latex
 from graphnn.expression.names import latex as name_latex
+from graphnn.expression.names import show
 from graphnn.expression.tree import apply, sym
 from graphnn.graph.graph import Graph
 from graphnn.graph.handle import Handle
 from graphnn.graph.statements import Statement, network
+from graphnn.graph.summary import Summary, count_text
 
 MOST = 60
 """How many statements of a graph are shown."""
@@ -48,6 +50,7 @@ def show_in_notebooks(shell: Any = None) -> None:
     for kind in (Handle, Graph, Formula, Derivation):
         formatters["text/latex"].for_type(kind, latex_of)
         formatters["text/html"].for_type(kind, html_of)
+    formatters["text/html"].for_type(Summary, summary_html)
 
 
 def _running_shell() -> Any:
@@ -91,6 +94,38 @@ def html_of(thing: Handle | Graph | Formula | Derivation) -> str:
         )
         parts.append(f"<table>{''.join(rows)}</table>")
     return f'<div class="graphnn">{"".join(parts)}</div>'
+
+
+def summary_html(made: Summary) -> str:
+    """A summary as an HTML table, its formulas in MathML.
+
+    >>> import graphnn as gnn
+    >>> made = summary_html(gnn.summary(gnn.parameter("w", 3) * gnn.input("x", 3)))
+    >>> made.count("<tr>"), "Total parameters: 3" in made
+    (4, True)
+    """
+    lines = [("Scope", "Value", "Formula", "Output shape", "Parameters", "Count")]
+    lines += [
+        ("", mathml(name_latex(leaf.name)), "input", shape_text(leaf.shape), "", "")
+        for leaf in made.inputs
+    ]
+    for row in made.rows:
+        read = [*map(str, row.parameters), *(f"{show(name)} again" for name in row.shared)]
+        lines.append(
+            (
+                escape("/".join(row.scope)),
+                mathml(to_latex(row.left)),
+                mathml(to_latex(row.formula)),
+                shape_text(row.shape),
+                escape(", ".join(read)),
+                count_text(row.count) if row.parameters else "",
+            )
+        )
+    lines.append(("", "", "", "", f"Total parameters: {count_text(made.total)}", ""))
+    shown = ["".join(f'<td style="text-align:left">{cell}</td>' for cell in line) for line in lines]
+    return (
+        f'<div class="graphnn"><table>{"".join(f"<tr>{line}</tr>" for line in shown)}</table></div>'
+    )
 
 
 Lines = list[tuple[str, str]]

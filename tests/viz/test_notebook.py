@@ -97,3 +97,12 @@ def test_drawings_have_ids_of_their_own(shell, network):
         used = set(re.findall(r'href="#([^"]+)"', found[HTML]))
         assert used <= own
         assert set(re.search(r'labelledby="([^"]+)"', found[HTML])[1].split()) <= own
+
+
+def test_a_summary_is_a_table(shown, network):
+    found = shown(gnn.summary(network.graph))
+    rows = ET.fromstring(found[HTML]).findall("./table/tr")
+    assert len(rows) == 1 + 3 + 3 + 1  # a head, three inputs, three statements, the total
+    assert {len(row.findall("td")) for row in rows} == {6}
+    assert "W (2, 2)" in found[HTML] and "Total parameters: 4" in found[HTML]
+    assert found["text/markdown"].startswith("| Value | Formula |")
