@@ -8,6 +8,7 @@ A test compares them with what the code says now.
 import inspect
 import re
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from types import ModuleType
@@ -177,7 +178,8 @@ def _families() -> dict[str, list[tuple[ModuleType, str]]]:
 def _family(name: str) -> str:
     thing = getattr(graphnn, name)
     # what the op tables make belongs to the module that names it
-    module = windows if vars(windows).get(name) is thing else inspect.getmodule(thing)
+    pooled = inspect.isfunction(thing) and vars(windows).get(name) is thing
+    module = windows if pooled else inspect.getmodule(thing)
     last = module.__name__.rpartition(".")[2] if module else ""
     return next(heading for heading, modules in FAMILIES.items() if last in modules)
 
@@ -206,7 +208,7 @@ def _members(kind: type) -> Iterator[tuple[str, object]]:
         if (
             not name.startswith("_")
             and inspect.getdoc(member)
-            and (callable(member) or isinstance(member, property))
+            and (callable(member) or isinstance(member, property | cached_property))
         ):
             yield name, member
 
