@@ -265,7 +265,7 @@ def is_weight_vector(product: Expr) -> bool:
     while product.head == "group":
         product = product.args[0]
     last = product.args[-1]
-    return last.head == "sym" and last.args[0].startswith("w")
+    return last.head == "sym" and str(last.args[0]).startswith("w")
 
 
 def is_matrix_product(node: Expr) -> bool:
