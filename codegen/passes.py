@@ -55,6 +55,7 @@ RESERVED = frozenset(
         "named_arrays",
         "random_leaves",
         "relative_error",
+        "loss_of",
         "Model",
         "InputError",
         "main",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from fractions import Fraction
@@ -13,9 +15,15 @@ import pytest
 import codegen
 import graphnn as gnn
 from tests.codegen.agreement import close
-from tests.codegen.networks import mlp, neuron
+from tests.codegen.networks import cnn, mlp, neuron, regression
 
 GOLDEN = Path(__file__).parent / "golden"
+NETWORKS = {
+    "neuron": neuron,
+    "mlp": lambda: mlp(4, 5, 3),
+    "regression": regression,
+    "cnn": cnn,
+}
 
 
 def _run(path: Path) -> subprocess.CompletedProcess[str]:
@@ -228,10 +236,9 @@ def test_the_same_graph_gives_the_same_bytes() -> None:
     assert codegen.compile(mlp(4, 5, 3)).source == codegen.compile(mlp(4, 5, 3)).source
 
 
-@pytest.mark.parametrize("name", ["neuron", "mlp"])
+@pytest.mark.parametrize("name", NETWORKS)
 def test_golden_source(name: str, request: pytest.FixtureRequest) -> None:
-    graph = {"neuron": neuron, "mlp": lambda: mlp(4, 5, 3)}[name]()
-    source = codegen.compile(graph).source
+    source = codegen.compile(NETWORKS[name]()).source
     path = GOLDEN / f"{name}.py.txt"
     if request.config.getoption("--update-golden"):
         path.parent.mkdir(exist_ok=True)
@@ -239,10 +246,56 @@ def test_golden_source(name: str, request: pytest.FixtureRequest) -> None:
     assert source == path.read_text(encoding="utf-8"), "pytest --update-golden rewrites the file"
 
 
-@pytest.mark.parametrize("name", ["neuron", "mlp"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_source_is_clean(name: str) -> None:
+    source = (GOLDEN / f"{name}.py.txt").read_text(encoding="utf-8")
+    assert max(map(len, source.splitlines())) <= 100
+    compile(source, f"{name}.py", "exec")
+    ruff = shutil.which("ruff", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
+    if ruff:
+        result = subprocess.run(
+            [ruff, "check", "--isolated", "--select", "E4,E7,E9,E501,F,W", "--line-length", "100", "-"],
+            input=source, capture_output=True, text=True, check=False, encoding="utf-8",
+        )  # fmt: skip
+        assert result.returncode == 0, result.stdout
+
+
+def test_the_source_of_a_network_for_images_takes_no_windows_in_pooling() -> None:
+    source = codegen.compile(cnn()).source
+    assert "argmax" not in source
+    assert source.count("_columns = ") == 2  # one matrix a convolution, taken by ∂K too
+
+
+def test_float32_stays_float32_on_the_way() -> None:
+    """Every array that a line of the passes makes, float32: NumPy widens without a word."""
+    f = codegen.compile(cnn(8, 2, (3, 4)), dtype="float32")
+    module = f.module
+    model = module.Model().init(0)
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((2, 8, 8, 2)), np.eye(10)[rng.integers(0, 10, 2)]
+    seen: dict[str, str] = {}
+
+    def look(frame, event, argument):
+        if frame.f_code.co_name in ("forward_pass", "backward_pass", "update_pass"):
+            for name, value in frame.f_locals.items():
+                if isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "f":
+                    seen[name] = str(value.dtype)
+            return look
+        return None
+
+    before = sys.gettrace()
+    sys.settrace(look)
+    try:
+        model.step(x, y)
+    finally:
+        sys.settrace(before)
+    assert {"z", "d_a1", "x_columns", "d_K2", "W3"} <= seen.keys()
+    assert set(seen.values()) == {"float32"}, seen
+
+
+@pytest.mark.parametrize("name", ["neuron", "mlp", "regression"])
 def test_the_module_checks_itself(name: str, tmp_path: Path) -> None:
-    graph = {"neuron": neuron, "mlp": lambda: mlp(4, 5, 3, dtype="float32")}[name]()
-    path = codegen.compile(graph).save(tmp_path / "model.py")
+    path = codegen.compile(NETWORKS[name](), dtype="float32").save(tmp_path / "model.py")
     result = _run(path)
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stdout.startswith("largest relative error ")
