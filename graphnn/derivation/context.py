@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from graphnn.calculus.formula import Formula
-from graphnn.derivation.exact import OPERATORS
+from graphnn.derivation.exact import OPERATORS, bounded
 from graphnn.derivation.index_form import CALLS, IndexForm, Indices, element
 from graphnn.derivation.knowledge import Knowledge, open_hidden
 from graphnn.derivation.magnitudes import ROUNDING, magnitude, magnitude_name
@@ -212,7 +212,7 @@ class Context:
         if sizes is None:
             sizes = {s: n for s, n in self.indices.extents.items() if isinstance(n, int)}
         try:
-            made = value(e, self.environment(), [s for s in free if s.head == "sym"], sizes)
+            made = self._by_terms(e, [s for s in free if s.head == "sym"], sizes)
         except (KeyError, IndexError):
             return result
         shape = np.shape(result)
@@ -224,6 +224,23 @@ class Context:
             if not np.all(gap <= np.maximum(rounding, AGREE * scale)):
                 raise GraphError(f"internal error: {e} is not the gradient that the graph computes")
         return made if made.dtype == object else result
+
+    def _by_terms(self, e: Expr, free: Sequence[Expr], sizes: Mapping[Expr, int]) -> Any:
+        """The value of an expression; of a sum term by term, so that each has its own indices only."""
+        total: Any = None
+        waiting = [(e, False)]
+        while waiting:
+            term, negative = waiting.pop()
+            if term.head in ("+", "-"):
+                left, right = term.args
+                waiting += [(right, negative != (term.head == "-")), (left, negative)]
+            elif term.head == "neg":
+                waiting.append((term.args[0], not negative))
+            else:
+                found = value(term, self.environment(), free, sizes)
+                found = OPERATORS["neg"](found) if negative else found
+                total = found if total is None else OPERATORS["+"](total, found)
+        return bounded(total)
 
     def rounding(
         self, e: Expr, free: Sequence[Expr], extents: Mapping[Expr, int] | None = None

@@ -195,6 +195,8 @@ def _exact_result(head: str, parts: list[Array], made: Array) -> Array:
 def _element(node: Expr, results: dict[Expr, Array], axes: _Axes) -> Array:
     base, *index = node.args
     array = results[base]
+    if not array.ndim:  # a row times a column, read as a vector of one element
+        array = array.reshape((1,) * len(index))
     if all(part.head == ":" or part.head == "num" for part in index) and not any(
         part in axes.place for part in index
     ):
