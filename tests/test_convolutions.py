@@ -180,3 +180,50 @@ def test_a19_a20_the_filter_s_gradient_is_pytorch_s(name):
         y = torch.nn.functional.max_pool2d(z, 3, stride=1 if name == "A20" else 3)
     y.sum().backward()
     assert equal(case.derivation().gradients["K"], k.grad[0, 0].numpy())
+
+
+# ---- kernels on a photograph -----------------------------------------------------------------
+
+
+def test_a24_the_kernels_are_scipy_s_and_the_identity_returns_its_input():
+    pytest.importorskip("sklearn")
+    pytest.importorskip("PIL")
+    kernels = example("kernels")
+    x, made = kernels.filtered()
+    assert x.shape == (kernels.ROWS, kernels.COLUMNS) and np.ptp(x) > 200
+    assert np.array_equal(made["identity"], x)
+    for name, (kernel, divisor, _) in kernels.KERNELS.items():
+        expected = correlated(x, np.array(kernel) / divisor, padding=1)
+        assert made[name] == pytest.approx(expected, rel=1e-12, abs=1e-10)
+    for name in ("box blur", "Gaussian blur"):
+        assert np.sum(kernels.KERNELS[name][0]) == kernels.KERNELS[name][1]
+        assert made[name].std() < x.std()
+    assert np.sum(kernels.KERNELS["Laplacian"][0]) == 0
+    page = cases()["kernels", "A24"].page()
+    assert "pixel by pixel: True" in page
+
+
+# ---- derivations of nested windows -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["a = conv2d(K, x); y = maxpool(a)", "y = maxpool(conv2d(K, x))"])
+@pytest.mark.parametrize("size", [4, 5])
+def test_where_the_maximum_is_has_the_indices_of_the_pooled_map(text, size):
+    random = np.random.default_rng(size)
+    at = {"x": random.normal(size=(size, size)), "K": random.normal(size=(2, 2))}
+    graph = gnn.parse(text, {name: v.shape for name, v in at.items()}).graph
+    side = (size - 1) // 2
+    seed = random.normal(size=(side, side))
+    made = gnn.derive(graph, ["K", "x"], at, cotangent=seed)
+    places = {s.lhs: s.value for s in made.steps if s.lhs is not None and "_star" in str(s.lhs)}
+    assert len(places) == 2 and all(np.shape(v) in ((side, side), ()) for v in places.values())
+    z = correlated(at["x"], at["K"])
+    expected_k, expected_x = np.zeros((2, 2)), np.zeros((size, size))
+    for i, j in np.ndindex(side, side):
+        window = z[2 * i : 2 * i + 2, 2 * j : 2 * j + 2]
+        u, v = np.unravel_index(window.argmax(), window.shape)
+        r, s = 2 * i + u, 2 * j + v
+        expected_k += seed[i, j] * at["x"][r : r + 2, s : s + 2]
+        expected_x[r : r + 2, s : s + 2] += seed[i, j] * at["K"]
+    assert made.gradients["K"] == pytest.approx(expected_k, rel=1e-12, abs=1e-12)
+    assert made.gradients["x"] == pytest.approx(expected_x, rel=1e-12, abs=1e-12)

@@ -297,8 +297,11 @@ class Context:
             if node.head != "argmax":
                 return node if node.head in ("num", "sym") else apply(node.head, *parts)
             place, whole = node.args[0].args[0], node.args[1]
-            outer = tuple(s for s in ordered(whole) if s in self.indices.extents)
-            key = substitute(whole, {s: sym(f"$o{k}") for k, s in enumerate(outer)})
+            inner = {b for n in postorder(whole) if n.head in ("Σ", "Max") for b in n.args[:-1]}
+            extents = self.indices.extents
+            outer = tuple(s for s in ordered(whole) if s in extents and s not in inner)
+            names = [s for s in ordered(whole) if s in outer or s in inner]
+            key = substitute(whole, {s: sym(f"$o{k}") for k, s in enumerate(names)})
             called = self.chosen.setdefault(key, len(self.chosen))
             name = f"{'uvwst'[place % 5]}_star" + (str(called) if called else "")
             self.places.setdefault(name, (element(name, outer), whole.args[-1]))

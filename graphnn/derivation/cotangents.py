@@ -24,6 +24,7 @@ from graphnn.derivation.index_lines import (
 from graphnn.derivation.local import (
     delta_name,
     local,
+    opened,
     opened_terms,
     partial,
 )
@@ -164,6 +165,7 @@ def _place_steps(ctx: Context, section: str) -> list[Step]:
         (lhs,) = ctx.letters([place])
         read = dict.fromkeys(n.args[0] for n in postorder(body) if n.head == "[]")
         values = ", ".join(str(value) for value in read)
+        values = values if body.head == "[]" else f"what is made of {values}"
         rule = f"where the maximum of {values} is; the first, where there are several"
         if found is None:
             steps.append(Step("remark", "", None, (), f"{lhs} is {rule}", section=section))
@@ -372,13 +374,12 @@ def _with_whole(
     """The sides with the gradient in its shortest form, written without δs by name."""
     free = ctx.index(name)
     normal, facts = whole
-    found = opened_terms(ctx, normal)
     if indexed:
-        tree = terms_tree(found)
+        tree = opened(ctx, terms_tree(normal))  # a maximum's place may stand in a bound, too
         ctx.exactly(tree, free, ctx.cotangents.get(name))
         _, shown = ctx.letters([partial(ctx.top, element(name, free)), tree])
     else:
-        whole_form = matrix_form(found, free)
+        whole_form = matrix_form(opened_terms(ctx, normal), free)
         if whole_form is None:
             return sides
         ctx.exactly(whole_form, (), ctx.cotangents.get(name))

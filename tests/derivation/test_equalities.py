@@ -5,6 +5,7 @@ with the evaluator and with central differences; and a derivative that is wrong 
 derivation itself.
 """
 
+import dataclasses
 import json
 import re
 
@@ -22,17 +23,26 @@ from tests.derivation.equalities import close, differences, judge, rules
 from tests.derivation.networks import scalar_network, tensor_network
 from tests.examples import cases
 
-EXAMPLE_DERIVATIONS = {
-    f"{file} {name}": case.derivation
+# A line prints no bounds (`for u < 2`), so a statement that needs them cannot be read back by
+# itself: those of pooling are compared with PyTorch and SciPy in tests/test_convolutions.py.
+EXAMPLES = {
+    f"{file} {name}": case
     for (file, name), case in cases().items()
-    if case.derived and case.at
+    if case.derived and case.at and " for " not in case.text
 }
 
 
-@pytest.mark.parametrize("name", EXAMPLE_DERIVATIONS)
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_every_equality_of_the_examples_holds(name):
-    compared = judge(EXAMPLE_DERIVATIONS[name]())
-    assert compared["with names"] >= 2 and compared["value"] >= 2 and compared["read back"] >= 2
+    case = EXAMPLES[name]
+    shape = case.program().loss.shape
+    cotangent = case.cotangent
+    if cotangent is None and shape and np.prod(shape) > 1:
+        cotangent = np.random.default_rng(3).normal(size=shape)
+    made = dataclasses.replace(case, cotangent=cotangent).derivation()
+    compared = judge(made, cotangent)
+    assert compared["with names"] >= 2 and compared["value"] + compared["summary"] >= 2
+    assert compared["read back"] >= 2 or compared["summary"]  # a summary is no expression
 
 
 @pytest.mark.parametrize("name", CASES)
