@@ -1,0 +1,45 @@
+"""Convolution and pooling as they are typed: the numbers of rows A12 and A15."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.examples import example
+
+POOLED = "x=[[1,3,2,4],[5,6,7,8],[9,2,3,1],[0,1,5,2]]"
+
+
+def typed(text, *words):
+    done = subprocess.run(
+        [sys.executable, "-m", "graphnn.cli", "derive", text, *words],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def given(kernel, image):
+    convolution = example("convolution")
+    return f"K={getattr(convolution, kernel)}", f"x={getattr(convolution, image)}"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("z[i,j] += K[u,v]*x[i+u,j+v]", "[3 −1 −3 −1; −3 1 0 −3; −3 −3 0 1; 3 −2 −2 −1]"),
+        ("z[i,j] += K[u,v]*x[2i+u,2j+v]", "[3 −3; −3 0]"),
+    ],
+)
+def test_a15_is_typed(text, shown):
+    said = typed(text, *given("FILTER_1", "IMAGE"), "--wrt", "K")
+    assert shown in said and "∂L/∂K[u, v] = Σ_{i,j} z̄[i, j]·x[" in said
+
+
+def test_a12_is_typed():
+    said = typed("y[i,j] max= x[2*i+u,2*j+v] for u < 2, v < 2; L = sum(y)", POOLED, "--wrt", "x")
+    assert "[6 8; 9 5]" in said and "[0 0 0 0; 0 1 0 1; 1 0 0 0; 0 0 1 0]" in said
