@@ -212,7 +212,8 @@ class Context:
         if sizes is None:
             sizes = {s: n for s, n in self.indices.extents.items() if isinstance(n, int)}
         try:
-            made = self._by_terms(e, [s for s in free if s.head == "sym"], sizes)
+            symbols = [s for s in free if s.head == "sym"]
+            made = self._by_terms(e, self.environment(), symbols, sizes)
         except (KeyError, IndexError):
             return result
         shape = np.shape(result)
@@ -225,7 +226,13 @@ class Context:
                 raise GraphError(f"internal error: {e} is not the gradient that the graph computes")
         return made if made.dtype == object else result
 
-    def _by_terms(self, e: Expr, free: Sequence[Expr], sizes: Mapping[Expr, int]) -> Any:
+    def _by_terms(
+        self,
+        e: Expr,
+        env: Mapping[str, Any],
+        free: Sequence[Expr],
+        sizes: Mapping[Expr, int],
+    ) -> Any:
         """The value of an expression; of a sum term by term, so that each has its own indices only."""
         total: Any = None
         waiting = [(e, False)]
@@ -237,7 +244,7 @@ class Context:
             elif term.head == "neg":
                 waiting.append((term.args[0], not negative))
             else:
-                found = value(term, self.environment(), free, sizes)
+                found = value(term, env, free, sizes)
                 found = OPERATORS["neg"](found) if negative else found
                 total = found if total is None else OPERATORS["+"](total, found)
         return bounded(total)
@@ -287,7 +294,8 @@ class Context:
         if sizes is None:
             sizes = {s: n for s, n in self.indices.extents.items() if isinstance(n, int)}
         symbols = [s for s in free if s.head == "sym"]
-        found = value(magnitude(e, known), ChainMap(self.magnitudes, dict(env)), symbols, sizes)
+        within = ChainMap(self.magnitudes, dict(env))
+        found = self._by_terms(magnitude(e, known), within, symbols, sizes)
         return np.asarray(found, dtype=np.float64)
 
     def named_argmax(self, e: Expr) -> Expr:
