@@ -47,6 +47,12 @@ class Fact:
     value: Expr
     reason: str
 
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The names that whatever matches the pattern reads."""
+        indices = {str(b.args[0]) for b in (*self.bound, *self.free)}
+        return frozenset(symbols(self.pattern)) - indices
+
 
 @dataclass(frozen=True)
 class Elimination:
@@ -167,7 +173,10 @@ def eliminate(e: Expr, eliminations: Iterable[Elimination]) -> Expr:
 def open_hidden(e: Expr, forms: Iterable[IndexForm], indices: Indices) -> Expr:
     """Write out every hidden value that is left by its definition."""
     definitions = {h: d for form in forms for h, d in form.hidden.items()}
+    read = set(symbols(e))
     for name in reversed(list(definitions)):
+        if name not in read:
+            continue
         index, tree = definitions[name]
 
         def visit(node: Expr, parts: list[Expr], called: str = name) -> Expr:
@@ -179,6 +188,7 @@ def open_hidden(e: Expr, forms: Iterable[IndexForm], indices: Indices) -> Expr:
             return rebuild(node, parts)
 
         e = fold(e, visit)
+        read.update(symbols(e))
     return e
 
 

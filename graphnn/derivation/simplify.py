@@ -213,13 +213,13 @@ def _summands(term: Term) -> list[Term]:
 
 def _known_sum(term: Term, facts: Sequence[Fact]) -> Term | None:
     """The term with the factors under one bound index replaced by the sum that they are."""
+    open_ = [b for b in term.bound if not any(contains(x, b) for d in term.deltas for x in d)]
+    parted = {b: apart(term.body, [b]) for b in open_} if facts else {}
+    read = set(symbols(term.body)) if parted else set()
     for fact in facts:
-        if len(fact.bound) != 1:
+        if len(fact.bound) != 1 or not fact.names <= read:
             continue
-        for b in term.bound:
-            if any(contains(x, b) for d in term.deltas for x in d):
-                continue
-            inside, outside = apart(term.body, [b])
+        for b, (inside, outside) in parted.items():
             if inside is None:
                 continue
             matched = _unify(fact.pattern, inside, {*fact.bound, *fact.free})

@@ -73,8 +73,7 @@ def stable_step(
     computes something else.
     """
     graph = Graph({"loss": loss})
-    rewrites = [r for r in applied(graph, names) if r.name not in ALREADY_STABLE | {r.node.kind}]
-    rewrites = [r for r in rewrites if not _is_finite_already(r)]
+    rewrites = [r for r in applied(graph, names, ALREADY_STABLE) if not _is_finite_already(r)]
     if not rewrites:
         return []
     section = (

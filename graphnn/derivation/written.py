@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from itertools import chain, count
 
 from graphnn.calculus.polynomial import Dimension, Polynomial
 from graphnn.derivation.index_form import Indices
@@ -77,7 +78,7 @@ def _letter(symbol: Expr, indices: Indices, busy: set[str]) -> str:
         atom = extent.terms[0][0][0] if extent.terms[0][0] else None
         if isinstance(atom, Dimension) and len(atom.name) == 1 and atom.name.isupper():
             wishes.append(atom.name.lower())
-    pool = [*wishes, *LETTERS, *(f"{a}{k}" for k in range(1, 99) for a in LETTERS)]
+    pool = chain(wishes, LETTERS, (f"{a}{k}" for k in count(1) for a in LETTERS))
     return str(next(letter for letter in pool if letter not in busy))
 
 

@@ -119,6 +119,7 @@ def rewrite(
     Raises GraphError where rules go round in a circle: the table is at fault.
     """
     applied: list[Applied] = []
+    settled: set[Sum] = set()  # in these no rule matches: asked once, not once a round and level
 
     def inner(atom: Atom) -> Sum:
         if not isinstance(atom, Call):
@@ -148,9 +149,12 @@ def rewrite(
 
     def visit(part: Sum) -> Sum:
         for _ in range(MAX_ROUNDS):
+            if part in settled:
+                return part
             before = len(applied)
             part = sums(terms(mapped(part, inner)))
             if len(applied) == before:
+                settled.add(part)
                 return part
         raise GraphError(f"internal error: rewriting {part} does not end")
 

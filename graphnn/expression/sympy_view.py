@@ -20,6 +20,8 @@ from graphnn.expression.tree import COMPARISONS, Expr, apply, children, fold, nu
 MANY = 10**6
 MAX_EXPANDED = 200
 """Cancelling multiplies out: what would have more terms than this is left as it stands."""
+MAX_FACTORED = 16
+"""Symbols above which only common factors are taken out: factoring takes seconds for 30."""
 
 calls = 0
 """How often sympy was asked: a test holds this to the number of kinds of op, not of nodes."""
@@ -312,7 +314,8 @@ def _cancelled(e: Expr) -> Expr:
     cancelled = sympy.cancel(sympy.together(view))
     if cancelled.has(*undefined):
         return e
-    candidates = [from_sympy(cancelled, order), from_sympy(sympy.factor(cancelled), order)]
+    factor = sympy.factor if len(order) <= MAX_FACTORED else sympy.factor_terms
+    candidates = [from_sympy(cancelled, order), from_sympy(factor(cancelled), order)]
     return min(candidates, key=cost)
 
 

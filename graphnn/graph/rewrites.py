@@ -41,9 +41,18 @@ class Shown:
     names: dict[Node, str]
     products: dict[Expr, str] = field(default_factory=dict)
     letters: dict[Node, Expr] = field(default_factory=dict)
+    made: dict[tuple[Node, int], Expr] = field(default_factory=dict)
 
     def node(self, node: Node, depth: int = DEPTH) -> Expr:
-        """The node as an expression; what is too deep gets a letter."""
+        """The node as an expression; what is too deep gets a letter.
+
+        An operand that is read twice is made once: nested softmax reads each of its own twice.
+        """
+        if (node, depth) not in self.made:
+            self.made[node, depth] = self._node(node, depth)
+        return self.made[node, depth]
+
+    def _node(self, node: Node, depth: int) -> Expr:
         value = scalar_value(node)
         if value is not None:
             return num(value)

@@ -16,8 +16,9 @@ stabilised primal; what the user computed from them is rebuilt above.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property, lru_cache
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache, partial
 
 from graphnn.calculus.formula import Formula
 from graphnn.errors import GraphError
@@ -40,9 +41,16 @@ from graphnn.graph.stable_reductions import ReductionRules
 from graphnn.graph.summands import is_reduction
 
 MAX_STEPS = 64
+SELECT = "guarded select"
 
-# the rewrites are described when somebody asks
-Described = Callable[[], list[Rewrite]]
+
+@dataclass(frozen=True)
+class Found:
+    """One rewrite: by which rule, of which node; it is described when somebody asks."""
+
+    name: str
+    node: Node
+    describe: Callable[[], Rewrite]
 
 
 def stabilise(graph: Graph) -> Graph:
@@ -62,10 +70,13 @@ def stabilise(graph: Graph) -> Graph:
     return _with_images(work.graph, work.image)
 
 
-def applied(graph: Graph, names: Mapping[Node, str] | None = None) -> list[Rewrite]:
+def applied(
+    graph: Graph, names: Mapping[Node, str] | None = None, known: Collection[str] = ()
+) -> list[Rewrite]:
     """What `stabilise` recognises in a graph, operands before their users.
 
-    It is told in the names of the graph, and in `names` of what has none there.
+    It is told in the names of the graph, and in `names` of what has none there. With `known`,
+    rewrites of those names are left out, and those named like the node whose place they take.
 
     >>> import graphnn as gnn
     >>> x = gnn.input("x")
@@ -74,7 +85,11 @@ def applied(graph: Graph, names: Mapping[Node, str] | None = None) -> list[Rewri
     """
     work = _run(graph)
     work.called = names or {}
-    return [rewrite for described in work.found for rewrite in described()]
+    return [
+        found.describe()
+        for found in work.found
+        if found.name not in known and not (known and found.name == work.user(found.node).kind)
+    ]
 
 
 def _run(graph: Graph, table: tuple[Row, ...] = TABLE) -> _Pass:
@@ -105,7 +120,7 @@ class _Pass:
         self.image: dict[Node, Node] = {}
         self.variables: set[Node] = set()
         self.closed: set[Node] = set()
-        self.found: list[Described] = []
+        self.found: list[Found] = []
         self.called: Mapping[Node, str] = {}
         self.origin: dict[Node, Node] = {}
         self.steps: Counter[Node] = Counter()
@@ -139,25 +154,28 @@ class _Pass:
         derivative by it would count the other's paths.
         """
         made = _rebuilt(node, [self.image[o] for o in node.operands])
-        described: Described | None = None
+        steps: Sequence[Found] = ()
         if made is node:
             found = self._rewritten(node)
             if found is None:
                 return None
-            made, described = found
+            made, steps = found
         if self._merges(node, made):
             return None
-        if described is not None:
-            self.found.append(described)
+        self.found += steps
         if node in self.variables:
             self.variables.add(made)
             self.closed.add(made)
-        user = self.origin.get(node, node)
+        user = self.user(node)
         self.origin.setdefault(made, user)
         self.steps[user] += 1
         if self.steps[user] > MAX_STEPS:
             raise GraphError(f"internal error: stabilising {user} does not end")
         return made
+
+    def user(self, node: Node) -> Node:
+        """The user's node that a node takes the place of."""
+        return self.origin.get(node, node)
 
     def _merges(self, node: Node, made: Node) -> bool:
         """Whether a variable and another node would become one."""
@@ -199,7 +217,7 @@ class _Pass:
                     self.closed.add(gradient)
                 self.image[node] = gradient
 
-    def _rewritten(self, node: Node) -> tuple[Node, Described] | None:
+    def _rewritten(self, node: Node) -> tuple[Node, list[Found]] | None:
         """What the first rule that applies makes of a node whose operands are stable."""
         formula = node.op
         if not isinstance(formula, Formula) or formula.reduce == "argmax":
@@ -217,20 +235,20 @@ class _Pass:
             return found
         taken = select(node, self.closed)
         if taken is not None:
-            return taken, lambda: [self._selected(node, taken)]
+            return taken, [Found(SELECT, node, lambda: self._selected(node, taken))]
         if body is not None and ReductionRules(region, self.closed).may_match(normal_form(body)):
             return self._by_reduction(node, formula)
         return None
 
     def _by_table(
         self, node: Node, region: Region, body: Expr | None
-    ) -> tuple[Node, Described] | None:
+    ) -> tuple[Node, list[Found]] | None:
         if body is None:
             return None
         total, steps = _rewritten_by(self.table, body)
         return self._made(node, region, total, steps)
 
-    def _by_reduction(self, node: Node, formula: Formula) -> tuple[Node, Described] | None:
+    def _by_reduction(self, node: Node, formula: Formula) -> tuple[Node, list[Found]] | None:
         region = Region(formula.axes, nearest(node, self.closed, is_reduction))
         body = region.body(node, region.own_axes())
         if body is None:
@@ -243,7 +261,7 @@ class _Pass:
 
     def _made(
         self, node: Node, region: Region, total: Sum, steps: Sequence[Applied]
-    ) -> tuple[Node, Described] | None:
+    ) -> tuple[Node, list[Found]] | None:
         """The node of a rewritten body and what was done, unless it is the same node."""
         if not steps:
             return None
@@ -252,18 +270,21 @@ class _Pass:
         made = region.node(body, like=node, name=body.head if body.head in FUNCTIONS else "")
         if made is node:
             return None
-        return made, lambda: [self._described(step, node, region, made) for step in steps]
+        return made, [
+            Found(step.name, node, partial(self._described, step, node, region, made))
+            for step in steps
+        ]
 
     def _described(self, step: Applied, node: Node, region: Region, made: Node) -> Rewrite:
         elements = {name: element[0] for element, name in region.elements.items()}
         show = Shown(self._names, self._products)
         before, after = (show.body(written(part), elements) for part in (step.before, step.after))
-        return Rewrite(step.name, before, after, self.origin.get(node, node), made)
+        return Rewrite(step.name, before, after, self.user(node), made)
 
     def _selected(self, node: Node, made: Node) -> Rewrite:
         show = Shown(self._names)
         before, after = show.computed(node), show.computed(made)
-        return Rewrite("guarded select", before, after, self.origin.get(node, node), made)
+        return Rewrite(SELECT, before, after, self.user(node), made)
 
     @cached_property
     def _names(self) -> dict[Node, str]:

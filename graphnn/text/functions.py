@@ -53,7 +53,7 @@ def _widest(ranks: Ranks, options: Options) -> int:
 
 def _reduced(ranks: Ranks, options: Options) -> int:
     axis, kept = options.get("axis"), options.get("keepdims")
-    if kept is not None and kept.args[0] not in ("False", 0):
+    if kept is not None and kept.args and kept.args[0] not in ("False", 0):
         return ranks[0]
     if axis is None or axis.head == "sym":
         return 0

@@ -26,6 +26,7 @@ from graphnn.text.numbers import (
     parts_of,
     whole,
 )
+from graphnn.text.parameters import check_parameter
 
 MAX_ELEMENTS = 2**27
 MAX_STEPS = 2**36
@@ -119,10 +120,6 @@ def _part(
         for part in node.args
         if part.head == "="
     }
-    for key, value in options.items():
-        least = {"p": 0, "s": 1, "d": 1, "k": 1}.get(key)
-        if least is not None and isinstance(value, int | Fraction) and value < least:
-            raise GraphError(f"{node.head}'s {key} is at least {least}; {value} was given")
     if node.head in PAIRS and len(operands) == 2:
         if options:
             raise GraphError(
@@ -132,12 +129,8 @@ def _part(
     row = FUNCTIONS[node.head]
     if row.needed not in ("", *options):
         raise GraphError(f"{row.name} needs {row.needed}: {row.usage}")
-    if isinstance(options.get(row.needed), Fraction | float):
-        raise GraphError(
-            f"{row.name}'s {row.needed} takes whole numbers; {options[row.needed]} given"
-        )
-    if isinstance(options.get(row.needed), Handle):
-        raise GraphError(f"{row.name}'s {row.needed} takes numbers, not a value of the network")
+    for key, value in options.items():
+        check_parameter(row.name, key, value)
     return row.call(*_at_least_one(operands, dtype), **options)
 
 

@@ -86,7 +86,7 @@ ROWS = [
     ("L = x^x^x^x^x^x^x^x^x^x", "a tower of more than 8 powers", "^x^x"),
     ("L = gather(0.5, -0.5)", "gather", "gather"),
     ("L = pad(v, 1/3)", "pad's widths takes whole numbers; 1/3 given", "pad"),
-    ("L = pad(v, x)", "pad's widths takes numbers, not a value of the network", "pad"),
+    ("L = pad(v, x)", "pad's widths takes whole numbers; a value of the network was given", "pad"),
     ("L = x^301", "the exponent is larger than 300", "^301"),
     ("L = 1/0", "a number is divided by zero", "/0"),
 ]  # fmt: skip
