@@ -3,23 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 from graphnn.errors import GraphError
-from graphnn.expression.sympy_view import to_sympy
-from graphnn.expression.tree import Expr
+from graphnn.expression.numbers_at import bounded, slope_at, value_at
+from graphnn.expression.sympy_view import has_many_cases, to_sympy
+from graphnn.expression.tree import Expr, postorder, symbols
 
 
 def equal_at_points(a: Expr, b: Expr) -> bool:
     """True where two scalar expressions agree at fixed pseudo-random points, to 1e-9.
+
+    With many cases, of which sympy would simplify every condition, the numbers are computed without it.
 
     >>> from graphnn.expression.tree import apply, num, sym
     >>> x = sym("x")
     >>> equal_at_points(apply("^", x, num(2)), apply("*", x, x))
     True
     """
+    if has_many_cases(a) or has_many_cases(b):
+        return _agree([a, b], lambda at: (value_at(a, at), value_at(b, at))) is True
     return compare(to_sympy(a), to_sympy(b)) is True
+
+
+def is_slope(e: Expr, name: str, result: Expr) -> bool | None:
+    """Whether `result` is ∂e/∂name by difference quotients at fixed points; None where undecided.
+
+    >>> from graphnn.expression.reader import read_scalar
+    >>> is_slope(read_scalar("max(x, y)^2"), "x", read_scalar("where(x >= y, 2*x, 0)"))
+    True
+    """
+    return _agree([e, result], lambda at: (slope_at(e, name, at), value_at(result, at)))
+
+
+def _agree(sides: list[Expr], pair: Callable[[dict[str, Any]], tuple[Any, Any]]) -> bool | None:
+    """Whether two numbers of some trees agree, each case met: points near the numbers in them too."""
+    names = sorted({name for side in sides for name in symbols(side)})
+    numbers = {float(n.args[0]) for side in sides for n in postorder(side) if n.head == "num"}
+    return _compared(lambda *at: pair(dict(zip(names, at, strict=True))), len(names), numbers)
 
 
 def values_agree(a: Any, b: Any) -> bool:
@@ -44,9 +65,6 @@ def compare(a: Any, b: Any, points: int = 5) -> bool | None:
     case is met. Real values count first. Where an expression is real at none of the points (`log(x − 9)`), its
     complex values are compared instead; where it is nowhere defined, nothing is decided.
     """
-    import random
-
-    import mpmath  # type: ignore[import-untyped]
     import sympy
 
     if a == b:
@@ -56,18 +74,32 @@ def compare(a: Any, b: Any, points: int = 5) -> bool | None:
     variables = sorted(a.free_symbols | b.free_symbols, key=str)
     if not all(variable.is_real for variable in variables):
         raise GraphError("internal error: only real symbols are compared")
-    compute = sympy.lambdify(variables, [a, b], modules=[_bounded(), "mpmath"], cse=False)
-    generator = random.Random(len(variables))
-    ranges = list(_RANGES)
+    compute = sympy.lambdify(variables, [a, b], modules=[bounded(), "mpmath"], cse=False)
+    near_by: set[float] | None = None
     if a.has(sympy.Piecewise) or b.has(sympy.Piecewise):
-        near_by = sorted({float(c) for c in a.atoms(sympy.Number) | b.atoms(sympy.Number)})
-        ranges += [(c - 1.5, c + 1.5) for c in near_by if abs(c) < 1e6]
+        near_by = {float(c) for c in a.atoms(sympy.Number) | b.atoms(sympy.Number)}
+    return _compared(compute, len(variables), near_by, points)
+
+
+def _compared(
+    compute: Callable[..., Any], count: int, near_by: set[float] | None, points: int = 5
+) -> bool | None:
+    """Whether a pair of numbers agrees at points of `count` coordinates; near some numbers too."""
+    import random
+
+    import mpmath  # type: ignore[import-untyped]
+
+    generator = random.Random(count)
+    ranges = list(_RANGES)
+    if near_by is not None:
+        ranges += [(c - 1.5, c + 1.5) for c in sorted(near_by) if abs(c) < 1e6]
         points *= len(ranges)
     real = complex_ = 0
     agree = True
     with mpmath.workdps(30):
         for attempt in range(8 * points):
-            at = [mpmath.mpf(generator.uniform(*ranges[attempt % len(ranges)])) for _ in variables]
+            spread = ranges[attempt % len(ranges)]
+            at = [mpmath.mpf(generator.uniform(*spread)) for _ in range(count)]
             try:
                 x, y = (mpmath.mpmathify(value) for value in compute(*at))
                 if not (mpmath.isfinite(x) and mpmath.isfinite(y)):
@@ -87,19 +119,3 @@ def compare(a: Any, b: Any, points: int = 5) -> bool | None:
     if real:
         return True
     return agree if complex_ else None
-
-
-@lru_cache(maxsize=1)
-def _bounded() -> dict[str, Any]:
-    """Exponentials that give up early: a tower of them needs more digits than there is memory."""
-    import mpmath
-
-    def bounded(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        def value(x: Any) -> Any:
-            if abs(mpmath.re(x)) > 10_000:
-                raise OverflowError("too large to compare")
-            return function(x)
-
-        return value
-
-    return {name: bounded(getattr(mpmath, name)) for name in ("exp", "sinh", "cosh")}

@@ -40,7 +40,8 @@ from graphnn.expression.typed import (
 )
 
 MAX_LENGTH = 100_000
-MAX_DEPTH = 100
+MAX_DEPTH = 200
+MAX_BRACKETS = 50
 MAX_STATEMENTS = 2_000
 MAX_NODES = 10_000
 MAX_WORDS = 30_000
@@ -74,7 +75,7 @@ def parse(text: str, start: str) -> Any:
     """Parse `text` from one of the grammar's starts: `expression`, `line` or `definition`.
 
     Raises TextError with a caret at the first defect: characters or words that do not fit, more
-    than 100,000 characters or 30,000 names and signs, brackets nested deeper than 100 or not closed.
+    than 100,000 characters or 30,000 names and signs, brackets nested deeper than 50 or not closed.
     """
     text = normal(text)
     clean, _ = _plain(text)
@@ -179,8 +180,8 @@ def _check_size(tree: Expr, text: str, offset: int) -> None:
     if size > MAX_NODES:
         message = f"the statement has {size:,} parts; at most {MAX_NODES:,} are read: split it"
         raise TextError(message, text, *place_of(text, offset))
-    if deep > 2 * MAX_DEPTH:
-        message = f"the expression is nested deeper than {2 * MAX_DEPTH}: split it"
+    if deep > MAX_DEPTH:
+        message = f"the expression is nested deeper than {MAX_DEPTH}: split it"
         raise TextError(message, text, *place_of(text, offset))
 
 
@@ -223,8 +224,8 @@ def _plain(text: str) -> tuple[str, list[int]]:
             continue
         if letter in "([{":
             opened.append(place)
-            if len(opened) > MAX_DEPTH:
-                message = f"brackets are nested deeper than {MAX_DEPTH}"
+            if len(opened) > MAX_BRACKETS:
+                message = f"brackets are nested deeper than {MAX_BRACKETS}"
                 raise TextError(message, text, *place_of(text, place))
         elif letter in ")]}":
             if not opened or text[opened[-1]] != _CLOSES[letter]:

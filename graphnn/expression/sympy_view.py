@@ -15,11 +15,24 @@ from graphnn.errors import GraphError
 from graphnn.expression.algebra import add, divide, join_product, multiply, power
 from graphnn.expression.functions import FUNCTIONS
 from graphnn.expression.roots import with_roots, without_roots
-from graphnn.expression.tree import COMPARISONS, Expr, apply, children, fold, num, sym, symbols
+from graphnn.expression.tree import (
+    COMPARISONS,
+    Expr,
+    apply,
+    children,
+    fold,
+    num,
+    postorder,
+    sym,
+    symbols,
+)
 
 MANY = 10**6
 MAX_EXPANDED = 200
 """Cancelling multiplies out: what would have more terms than this is left as it stands."""
+MAX_CASES = 6
+MAX_NESTED_CASES = 2
+"""Cases above which sympy is not asked: it simplifies their conditions against each other."""
 MAX_FACTORED = 16
 """Symbols above which only common factors are taken out: factoring takes seconds for 30."""
 
@@ -72,10 +85,8 @@ def to_sympy(e: Expr) -> Any:
                 relation = {"==": "Eq", "!=": "Ne", "<": "Lt", "<=": "Le", ">": "Gt", ">=": "Ge"}
                 return getattr(sympy, relation[head])(*parts)
             case head if head in FUNCTIONS:
-                row = FUNCTIONS[head]
-                return _template(head).subs(
-                    dict(zip(_arguments(row.arity), parts, strict=True)), simultaneous=True
-                )
+                arguments, form = template(head)
+                return form.subs(dict(zip(arguments, parts, strict=True)), simultaneous=True)
         raise GraphError(f"internal error: sympy has no view of {node.head!r}")
 
     return fold(e, view)
@@ -95,12 +106,26 @@ def _arguments(arity: int) -> list[Any]:
 
 
 @cache
-def _template(name: str) -> Any:
-    """A row's sympy column, read by sympy: the text is ours, from the table, never a user's."""
+def template(name: str) -> tuple[list[Any], Any]:
+    """A row's arguments and its sympy column, read by sympy: the text is the table's, not a user's."""
     import sympy
 
     row = FUNCTIONS[name]
-    return sympy.sympify(row.sympy, locals={str(s): s for s in _arguments(row.arity)})
+    arguments = _arguments(row.arity)
+    return arguments, sympy.sympify(row.sympy, locals={str(s): s for s in arguments})
+
+
+@lru_cache(maxsize=4096)
+def has_many_cases(e: Expr) -> bool:
+    """Whether an expression has more cases (max, |·|, where …) than sympy simplifies in a moment."""
+    if any(node.head == "extent" for node in postorder(e)):
+        return False
+    nested = fold(e, lambda node, inner: _is_case(node) + max(inner, default=0))
+    return nested > MAX_NESTED_CASES or sum(map(_is_case, postorder(e))) > MAX_CASES
+
+
+def _is_case(node: Expr) -> bool:
+    return node.head == "where" or (node.head in FUNCTIONS and not FUNCTIONS[node.head].smooth)
 
 
 @cache
@@ -114,10 +139,9 @@ def function_derivative(name: str, argument: int) -> Expr:
     import sympy
 
     calls += 1
-    row = FUNCTIONS[name]
-    arguments = _arguments(row.arity)
-    derived = sympy.diff(_template(name), arguments[argument])
-    return from_sympy(derived, [name, *("u", "v")[: row.arity]])
+    arguments, form = template(name)
+    derived = sympy.diff(form, arguments[argument])
+    return from_sympy(derived, [name, *map(str, arguments)])
 
 
 def from_sympy(e: Any, order: Sequence[str] = ()) -> Expr:
@@ -300,7 +324,7 @@ def expanded_terms(e: Expr) -> int:
 
 @lru_cache(maxsize=4096)
 def _cancelled(e: Expr) -> Expr:
-    if expanded_terms(e) > MAX_EXPANDED:
+    if expanded_terms(e) > MAX_EXPANDED or has_many_cases(e):
         return e
     global calls
     import sympy

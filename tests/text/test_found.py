@@ -22,12 +22,15 @@ def warm():
 @pytest.mark.parametrize(
     "text",
     [
-        "softmax(" * 34 + "x" + ")" * 34,
+        "softmax(" * 50 + "x" + ")" * 50,
         "x+" * 500 + "x",
         "x+" * 650 + "x",
         "max(x," * 24 + "1" + ")" * 24,
         "max(x," * 12 + "1" + ")" * 12,
         "min(x,max(y," * 6 + "1" + "))" * 6,
+        "abs(" * 3 + "x" + "-y)" * 3,
+        "abs(" * 14 + "x" + "-y)" * 14,
+        "+".join(f"abs(x-{k}*y)" for k in range(2, 12)),
     ],
 )
 def test_long_and_nested_texts_take_no_two_seconds(text):
