@@ -385,6 +385,26 @@ def test_compile_writes_a_module_that_checks_itself(run, tmp_path):
         assert f"its gradients by name: {', '.join(gradients)}." in source
 
 
+def test_compile_with_a_rate_writes_a_model_that_learns(run, fails, tmp_path):
+    shown = run("compile", "z = W@x + b; L = sum((z - y)^2)", "W=[[1,2],[3,4]]", "x=[1,2]",
+                "b=[0,0]", "y=[0,1]", "--lr", "0.1", "-o", "a.py", "-o", "b.py")  # fmt: skip
+    assert "x, y are taken for data" in shown
+    source = (tmp_path / "a.py").read_text(encoding="utf-8")
+    assert source == (tmp_path / "b.py").read_text(encoding="utf-8")
+    code = (
+        "import a; m = a.Model().init(0, {'W': [[1, 2], [3, 4]], 'b': [0, 0]})\n"
+        "print(m.step([1, 2], [0, 1]), m.parameters['b'].tolist())"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert found.stdout == "125.0 [-1.0, -2.0]\n"
+    assert "--lr takes one number" in fails("compile", NEURON, "--lr", "[1,2]")
+    assert "no single number" in fails(
+        "compile", "z = W@x", "W=[[1,2],[3,4]]", "x=[1,2]", "--lr", "1"
+    )
+
+
 def test_compile_refuses_an_unknown_dtype(fails):
     assert "float128" in fails("compile", "x*y", "--dtype", "float128")
 

@@ -83,6 +83,18 @@ def data_names(names: Sequence[str]) -> list[str]:
     return data if len(data) < len(names) else []
 
 
+def read_rate(lr: str | None) -> Any:
+    """The number of --lr, None without it."""
+    from graphnn.text import read_value
+
+    if lr is None:
+        return None
+    rate = read_value(lr)
+    if isinstance(rate, list):
+        raise GraphError(f"--lr takes one number; {lr} was given")
+    return rate
+
+
 def taken_data(names: Sequence[str]) -> list[str]:
     """A remark on what --lr leaves alone."""
     if not names:

@@ -24,6 +24,7 @@ from graphnn.cli.arguments import (
     outputs_of,
     prints_unicode,
     read_program,
+    read_rate,
     say,
     taken_data,
     taken_shapes,
@@ -81,7 +82,7 @@ def derive(
     missing = [name for name in program.leaves if name not in given]
     if numbers and missing:
         raise GraphError(f"no value for {', '.join(missing)}, and --numbers asks for every one")
-    rate = _rate(lr)
+    rate = read_rate(lr)
     wanted = wanted_names(program, wrt)
     data = data_names(wanted) if wrt is None and rate is not None else []
     wanted = [name for name in wanted if name not in data]
@@ -114,17 +115,6 @@ def derive(
         else:
             drawing_of(program, given, wanted, detail, digits).save(target)
         say(f"wrote {target}\n")
-
-
-def _rate(lr: str | None) -> Any:
-    from graphnn.text import read_value
-
-    if lr is None:
-        return None
-    rate = read_value(lr)
-    if isinstance(rate, list):
-        raise GraphError(f"--lr takes one number; {lr} was given")
-    return rate
 
 
 def _cotangent(program: Program, word: str | None) -> Any:

@@ -152,7 +152,7 @@ def mlp_torch(case):
         gradients = torch.autograd.grad(loss, list(p.values()))
         with torch.no_grad():
             torch._foreach_add_(list(p.values()), list(gradients), alpha=-LR)
-        return float(loss)
+        return float(loss.detach())
 
     return step
 
