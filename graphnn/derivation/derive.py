@@ -12,6 +12,7 @@ import numpy as np
 
 from graphnn.calculus.shapes import shape_text
 from graphnn.derivation.beside import stable_tables
+from graphnn.derivation.bounds import stated_bounds
 from graphnn.derivation.context import Context
 from graphnn.derivation.cotangents import delta_steps
 from graphnn.derivation.evaluation import fed_numbers, make_context
@@ -239,13 +240,14 @@ def _forward(ctx: Context, index: bool) -> list[Step]:
         result = None if ctx.values is None else ctx.values[s.name]
         shape = ctx.net.nodes[s.name].shape
         first = ctx.net.names[s.node]
+        same = "" if first == s.name else f"the same value as {show(first)}, its name below"
         steps.append(
             Step(
                 "forward",
                 s.name,
                 lhs,
                 ctx.sides(written, result),
-                "" if first == s.name else f"the same value as {show(first)}, its name below",
+                stated_bounds(s.node) if s.index is not None and first == s.name else same,
                 s.reads,
                 "Forward",
                 shape_text(shape) if shape else "",

@@ -175,13 +175,18 @@ def at_one_element(step):
 
 def statement_value(step, side, made):
     """A printed statement, parsed as a network of its own and evaluated; None for an own op."""
-    text = f"{to_unicode(step.lhs, 17)} = {to_unicode(side.expr, 17)}"
+    text = f"{to_unicode(step.lhs, 17)} = {to_unicode(side.expr, 17)} {bounds(step)}"
     operands = {n: made.values[n] for n in step.operands}
     if any(f"{own}(" in text for own in OWN_OPS):
         return None
     network = gnn.parse(text, shapes={n: np.shape(v) for n, v in operands.items()})
     fed = {n: np.asarray(v, dtype=np.float64) for n, v in operands.items()}
     return gnn.evaluate(network.loss, **fed)
+
+
+def bounds(step):
+    """The bounds beside a line, `for u < 2, v < 2`: they belong to what is read back."""
+    return step.rule if step.rule.startswith("for ") else ""
 
 
 def result_of(step):
