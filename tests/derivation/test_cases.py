@@ -375,12 +375,12 @@ def test_windows_of_integers_stay_exact():
         "L = sum(y) + sum(m) + sum(z)"
     )
     said = str(gnn.derive(gnn.parse(text, {"x": (4, 4)}).graph, at={"x": x}))
-    for value, bounds in (
+    for shown, bounds in (
         ("[6 8; 9 5]", "for u < 2, v < 2"),
         ("[5/3 7/3; 4/3 11/9]", "for u < 2, v < 2"),
         ("[15 24 30 21; 26 38 36 25; 23 38 35 26; 12 20 14 11]", "for i < 4, j < 4, u < 3, v < 3"),
     ):
-        assert re.search(rf"= {re.escape(value)} +{bounds}\n", said)
+        assert re.search(rf"= {re.escape(shown)} +{bounds}\n", said)
 
 
 def test_a_reshape_below_a_tensor_output_stays_in_symbols():
