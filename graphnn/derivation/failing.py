@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from graphnn.derivation.magnitudes import rounding_of
 from graphnn.graph.evaluate import evaluate_nodes
 from graphnn.graph.gradient import differentiate
 from graphnn.graph.node import Node, array_value, make
@@ -276,6 +277,12 @@ def agreement(both: Pair, given: Mapping[str, Any]) -> tuple[int, float]:
             other = _computed(both.stable, at, np.float64)
             if all(np.all(np.isfinite(x)) for x in (*mine.values(), *other.values())):
                 count += 1
-                gaps = [_error(mine[n], other[n]) for n in mine if n and np.any(other[n])]
+                gaps = [
+                    _error(mine[n], other[n])
+                    for n in mine
+                    if n
+                    and np.any(other[n])
+                    and np.max(np.abs(mine[n] - other[n])) > rounding_of(mine[""], at[n])
+                ]
                 worst = max(worst, *gaps) if gaps else worst
     return count, worst

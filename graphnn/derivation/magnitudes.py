@@ -11,6 +11,9 @@ first-order running error analysis (Wilkinson 1963) as an expression of its own:
 from __future__ import annotations
 
 from collections.abc import Container
+from typing import Any
+
+import numpy as np
 
 from graphnn.derivation.index_form import CALLS
 from graphnn.derivation.terms import call_derivative
@@ -96,3 +99,15 @@ def _function(node: Expr, parts: list[Expr]) -> Expr:
         )
         made = add(made, multiply(apply("abs", slope), part))
     return made
+
+
+def rounding_of(value: Any, at: Any) -> float:
+    """The slope that rounding alone can give: some last places of a value, over its argument.
+
+    >>> rounding_of([2.0], [0.5]) < 1e-11
+    True
+    """
+    size, moved = (
+        float(np.max(np.abs(np.asarray(x, dtype=float)), initial=0)) for x in (value, at)
+    )
+    return ROUNDING * size / (moved or 1.0)

@@ -229,3 +229,10 @@ def test_the_remark_of_a_derivation_counts_the_same_work():
     (forward, reverse) = _costs(_derive(text, at, ["w", "b"]))
     said = f"Work: reverse {Work(*reverse)}; forward {Work(*forward)}."
     assert said in made.text()
+
+
+@pytest.mark.parametrize("options", [{"mode": "both"}, {"stable": True}])
+def test_a_derivative_that_cancels_to_zero_is_no_difference(options):
+    at = {"z": [1.0, 2.0, 0.5], "y": [0.0, 1.0, 0.0]}
+    program = gnn.parse("p = sum(softmax(z)); L = -sum(y*log(p))", {"z": (3,), "y": (3,)})
+    assert json.loads(gnn.derive(program.loss, None, at, **options).json())["tables"]
