@@ -42,6 +42,15 @@ class Compiled:
     name. `loss_and_gradients` takes the same. For a graph with updates, `init(seed)` makes a
     `Model` with `forward`, `loss_and_gradients`, `step`, `save` and `load`. With `check=True` each
     of them refuses the first NaN or ∞, and says in which value and statement it arose.
+
+    >>> import graphnn as gnn, codegen
+    >>> w, x = gnn.parameter("w"), gnn.input("x")
+    >>> compiled = codegen.compile(gnn.name("L", (w * x) ** 2))
+    >>> loss, gradients = compiled.loss_and_gradients(w=3, x=2)
+    >>> float(loss), float(gradients["w"])
+    (36.0, 24.0)
+
+    Raises ValueMissing, ShapeError or DtypeError that names the leaf when it is called.
     """
 
     def __init__(self, source: str, plan: Plan) -> None:
