@@ -99,6 +99,7 @@ from graphnn.graph.reductions import (
 from graphnn.graph.shaping import (
     broadcast_to,
     concat,
+    flatten,
     reshape,
     split,
     stack,
@@ -138,6 +139,7 @@ __all__ = [
     "equal",
     "exp",
     "expm1",
+    "flatten",
     "floor",
     "gather",
     "getitem",

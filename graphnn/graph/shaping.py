@@ -119,6 +119,25 @@ def reshape(x: Any, shape: Sequence[Any] | int) -> Handle:
     return Handle(make("reshape", (operand.node,), tuple(wanted), operand.dtype), written)
 
 
+def flatten(x: Any, start: int = 0) -> Handle:
+    """`y[flat] = x[flat]`: the dimensions from `start` on as one, in row order.
+
+    `start=1` keeps the batch, as Keras' Flatten does; PyTorch flatten. Any dtype. L3.
+
+    >>> import graphnn as gnn
+    >>> gnn.flatten(gnn.input("x", ("B", 4, 4)), start=1).shape
+    (B, 16)
+
+    Raises ShapeError for a start that is no dimension of x.
+    """
+    (operand,) = lift([x], "flatten")
+    if not 0 <= start <= len(operand.shape):
+        raise ShapeError(
+            f"flatten: start={start} is no dimension of {shape_text(operand.shape)}", user_place()
+        )
+    return reshape(operand, (*operand.shape[:start], _product(operand.shape[start:])))
+
+
 def _sizes(shape: Any, function: str, unknown: bool = False) -> Shape:
     """A shape that a user typed: integers, symbolic sizes, names of dimensions."""
     if isinstance(shape, int | np.integer | str | Polynomial):

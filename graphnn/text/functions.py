@@ -65,6 +65,11 @@ def _shaped(ranks: Ranks, options: Options) -> int:
     return len(shape.args) if shape is not None and shape.head == "vector" else 1
 
 
+def _flat(ranks: Ranks, options: Options) -> int:
+    start = options.get("start")
+    return 1 + (start.args[0] if start is not None and start.head == "num" else 0)
+
+
 def product_rank(ranks: Ranks, options: Options | None = None) -> int:
     """The rank of a matrix product, by NumPy's rules."""
     left, right = ranks
@@ -138,6 +143,7 @@ _ROWS = (
     Function("diagonal", ops.diagonal, 1, 1, ("axis1", "axis2"), _lower(1)),
     Function("transpose", ops.transpose, 1, 1, ("axes",), _widest),
     Function("reshape", ops.reshape, 1, 1, ("shape",), _shaped, needed="shape"),
+    Function("flatten", ops.flatten, 1, 1, ("start",), _flat),
     Function("broadcast_to", ops.broadcast_to, 1, 1, ("shape",), _shaped, needed="shape"),
     Function("concat", _concat, 1, MANY, ("axis",), _widest),
     Function("stack", _stack, 1, MANY, ("axis",), _higher),

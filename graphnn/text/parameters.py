@@ -63,6 +63,7 @@ _KINDS = {
     "keepdims": _FLAG,
     "ord": _NUMBER,
     "shape": _SIZES,
+    "start": _PADDING,
     "widths": Kind("whole numbers", _are_widths),
     "classes": _ONE,
     "k": _STRIDE,

@@ -302,6 +302,12 @@ ROWS = {
     "prod": row(
         lambda x: gnn.prod(x, 1), lambda t, x: x.prod(1), "real", shapes=[*ROWS_OF_4, (0, 3)]
     ),
+    "flatten": row(
+        lambda x: gnn.flatten(x, start=1),
+        lambda t, x: t.flatten(x, 1),
+        "real",
+        shapes=[(2, 3, 4), (2, 1, 3), (1, 5), (3, 0, 2)],
+    ),
     "relu": unary("relu", "wide"),
     "reshape": row(
         lambda x: gnn.reshape(x, (3, -1)),
