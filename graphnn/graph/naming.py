@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from graphnn.calculus.tables import ACTIVATIONS
 from graphnn.expression.names import parts as name_parts
@@ -61,6 +61,7 @@ class Naming:
         for handle in handles:
             for operand in operands_of(handle):
                 self.users.setdefault(operand.node, []).append(handle)
+        self.products = _with_products(handles, named)
         computed = {named[h.serial] for h in handles if h.serial in named and is_computed(h)}
         self.single = len(computed) == 1
 
@@ -104,22 +105,11 @@ class Naming:
             return "z"
         if function_of(handle) in _ACTIVATIONS:
             return "a"
-        if self._holds_product(handle) and any(not _keeps_products(u, handle) for u in users):
+        if handle.serial in self.products and any(not _keeps_products(u, handle) for u in users):
             return "u" if any(function_of(u) in _ARITHMETIC for u in users) else "z"
         if len(users) > 1 and _compound(handle):
             return "u"
         return "u" if height > MAX_WRITTEN_DEPTH else ""
-
-    def _holds_product(self, handle: Handle) -> bool:
-        """Whether a matrix product or a convolution is written out in this part."""
-        stack = [handle]
-        while stack:
-            part = stack.pop()
-            if part.serial not in self.named:
-                if function_of(part) in _PRODUCTS:
-                    return True
-                stack.extend(operands_of(part))
-        return False
 
     def _paths(self) -> dict[Node, str]:
         """The compound summands of a one-statement network that share a leaf."""
@@ -162,6 +152,18 @@ class Naming:
         for k in itertools.count(self.counted[kind]):
             self.counted[kind] = k
             yield from (f"{stem}{k}" for stem in stems)
+
+
+def _with_products(handles: Sequence[Handle], named: Mapping[int, str]) -> set[int]:
+    """The unnamed parts in which a product of matrices or a convolution is written out."""
+    found: set[int] = set()
+    for handle in handles:
+        inside = function_of(handle) in _PRODUCTS or any(
+            o.serial in found for o in operands_of(handle)
+        )
+        if inside and handle.serial not in named:
+            found.add(handle.serial)
+    return found
 
 
 def is_computed(handle: Handle) -> bool:
