@@ -1,4 +1,4 @@
-"""The command line: `graphnn derive`, `draw`, `compile`, `tour`, a file each.
+"""The command line: `graphnn derive`, `check`, `draw`, `compile` and the rest, a file each.
 
 The one place, with the tour, that puts graphnn, codegen and viz together. `run` goes from words to
 a command and to its exit code, `arguments` has what the commands share. What a command needs is

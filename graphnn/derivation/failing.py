@@ -282,7 +282,8 @@ def agreement(both: Pair, given: Mapping[str, Any]) -> tuple[int, float]:
                     for n in mine
                     if n
                     and np.any(other[n])
-                    and np.max(np.abs(mine[n] - other[n])) > rounding_of(mine[""], at[n])
+                    and max(np.max(np.abs(mine[n])), np.max(np.abs(other[n])))
+                    > rounding_of(mine[""], at[n])
                 ]
                 worst = max(worst, *gaps) if gaps else worst
     return count, worst

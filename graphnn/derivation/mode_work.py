@@ -147,7 +147,7 @@ def _gap(
     if not np.isfinite(pushed) or not np.isfinite(inner):
         return None
     left = max(noise.values()) * n * m
-    gap = max(abs(pushed - inner) - left, 0.0) / scale
+    gap = abs(pushed - inner) / scale if max(abs(pushed), abs(inner), scale) > left else 0.0
     if n + m <= FULL and all(isinstance(size, int) for size in loss.shape):
         rows = [_pulled(ctx, inputs, unit, fed) for unit in np.eye(m)]
         for name in inputs:
@@ -155,10 +155,9 @@ def _gap(
             columns = [_pushed(ctx, name, unit, fed).ravel() for unit in np.eye(size)]
             mine = np.stack(columns, axis=1)
             other = np.stack([row[name].ravel() for row in rows])
-            size_of = float(np.max(np.abs(other), initial=0))
-            if size_of:
-                apart = max(float(np.max(np.abs(mine - other))) - noise[name], 0.0)
-                gap = max(gap, apart / size_of)
+            largest = max(_size(mine), _size(other))
+            if largest > noise[name]:
+                gap = max(gap, _size(mine - other) / largest)
     if gap > AGREE:
         raise GraphError(f"internal error: forward and reverse mode differ by {gap:.1e} (relative)")
     return gap
